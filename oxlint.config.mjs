@@ -1,0 +1,130 @@
+import { defineConfig } from 'oxlint';
+import { allRooms, mayEnter, roomOf } from './scripts/rooms.mjs';
+
+// Time and chance come through the clock seam, so that the same code runs under a simulator.
+const clock = 'src/ground/clock.ts';
+
+// Modules that src/ must not import, each with the only files that may.
+const guardedModules = {
+  timers: [clock],
+  'timers/promises': [clock],
+  perf_hooks: [clock],
+  worker_threads: [
+    'src/executor/port-thread.ts',
+    'src/executor/port-loopback.ts',
+    'src/worker/entry-thread.ts',
+    'src/threads/**',
+    // markAsUncloneable.
+    'src/ground/uncloneable.ts',
+  ],
+  child_process: ['src/executor/port-process.ts'],
+};
+
+const clockGlobals = [
+  'Date',
+  'performance',
+  'setTimeout',
+  'setInterval',
+  'setImmediate',
+  'clearTimeout',
+  'clearInterval',
+  'clearImmediate',
+];
+
+function importRules(room, guarded) {
+  const upward = allRooms.filter((other) => !mayEnter(room, other));
+  return {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          ...upward.map((other) => ({
+            regex: `^(\\.\\./)+${other.replace('.', '\\.')}(/|$)`,
+            message: `${room} must not import ${other}: see scripts/rooms.mjs.`,
+          })),
+          ...guarded.map((name) => ({
+            regex: `^(node:)?${name}$`,
+            allowTypeImports: true,
+            message: `Only ${guardedModules[name].join(', ')} may import node:${name}.`,
+          })),
+        ],
+      },
+    ],
+  };
+}
+
+const allGuarded = Object.keys(guardedModules);
+
+// A later override replaces the rule of an earlier one, so files with an exception get their room's rule again, less the exception.
+const layering = [
+  ...allRooms.map((room) => ({
+    files: [room.endsWith('.ts') ? `src/${room}` : `src/${room}/**`],
+    rules: importRules(room, allGuarded),
+  })),
+  ...[...new Set(Object.values(guardedModules).flat())].map((files) => ({
+    files: [files],
+    rules: importRules(
+      roomOf(files),
+      allGuarded.filter((name) => !guardedModules[name].includes(files)),
+    ),
+  })),
+];
+
+export default defineConfig({
+  plugins: ['typescript', 'import', 'unicorn', 'oxc', 'promise', 'node'],
+  categories: { correctness: 'error' },
+  options: { typeAware: true, denyWarnings: true, reportUnusedDisableDirectives: 'error' },
+  ignorePatterns: ['dist', 'build', 'coverage', 'reports'],
+  rules: {
+    eqeqeq: ['error', 'always', { null: 'ignore' }],
+    // Source-text tasks are compiled by indirect eval, in the global scope.
+    'no-eval': ['error', { allowIndirect: true }],
+    'no-var': 'error',
+    'prefer-const': 'error',
+    'import/no-cycle': ['error', { ignoreTypes: false }],
+    'typescript/await-thenable': 'error',
+    'typescript/consistent-type-imports': 'error',
+    'typescript/no-floating-promises': 'error',
+    'typescript/no-misused-promises': 'error',
+    'typescript/switch-exhaustiveness-check': 'error',
+    'unicorn/prefer-node-protocol': 'error',
+    // Tasks are functions without a `this`, written as methods of a table and taken out of it.
+    'typescript/unbound-method': 'off',
+    // A future is a thenable on purpose, and preallocated arrays are rings and heaps.
+    'unicorn/no-thenable': 'off',
+    'unicorn/no-new-array': 'off',
+  },
+  overrides: [
+    {
+      files: ['src/**'],
+      rules: {
+        complexity: ['error', 15],
+        'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
+        'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
+        'no-console': 'error',
+        'unicorn/filename-case': ['error', { case: 'kebabCase' }],
+        'no-restricted-globals': [
+          'error',
+          {
+            globals: clockGlobals.map((name) => ({ name, message: `Only ${clock} may use it.` })),
+            checkGlobalObject: true,
+          },
+        ],
+        'no-restricted-properties': [
+          'error',
+          { object: 'Math', property: 'random', message: `Only ${clock} may use it.` },
+          { object: 'process', property: 'hrtime', message: `Only ${clock} may use it.` },
+        ],
+      },
+    },
+    {
+      files: [clock],
+      rules: {
+        'no-restricted-globals': 'off',
+        'no-restricted-properties': 'off',
+        'typescript/unbound-method': 'off',
+      },
+    },
+    ...layering,
+  ],
+});

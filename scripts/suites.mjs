@@ -1,0 +1,19 @@
+import { readdirSync } from 'node:fs';
+
+/** The suites are the folders of test/. Each is required: one that does not run counts as a failure. */
+export const suites = {
+  fast: ['unit', 'integration', 'packaging', 'examples'],
+  slow: ['conformance'],
+  matrix: ['unit', 'integration', 'conformance', 'examples'],
+};
+
+/** The Node versions of test/runtimes, by their names there. */
+export const runtimes = ['node22', 'node24', 'node26'];
+
+const named = new Set(Object.values(suites).flat());
+const forgotten = readdirSync('test', { recursive: true })
+  .filter((path) => path.endsWith('.test.ts') && !path.includes('node_modules'))
+  .filter((path) => !named.has(path.split(/[\\/]/)[0]));
+if (forgotten.length > 0) {
+  throw new Error(`No suite runs ${forgotten.join(', ')}: name the folder in scripts/suites.mjs.`);
+}

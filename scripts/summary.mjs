@@ -1,0 +1,22 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { print } from './steps.mjs';
+import { runtimes } from './suites.mjs';
+
+let passed = 0;
+let failed = 0;
+for (const group of ['fast', 'slow', ...runtimes]) {
+  const report = `reports/${group}.json`;
+  if (!existsSync(report)) {
+    console.log(`\n${group}\n  did not run to its end`);
+    failed += 1;
+    continue;
+  }
+  const steps = JSON.parse(readFileSync(report, 'utf8'));
+  print(group, steps);
+  for (const step of steps) {
+    passed += step.passed;
+    failed += step.failed;
+  }
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+if (failed > 0 || passed === 0) process.exitCode = 1;

@@ -1,0 +1,24 @@
+// node scripts/test-matrix.mjs [node22 node24 ...]
+import { resolve } from 'node:path';
+import { run, runGroup, suiteStep } from './steps.mjs';
+import { runtimes, suites } from './suites.mjs';
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : runtimes;
+const cwd = resolve('test/runtimes');
+
+// A package of its own: in the root, their `node` commands would stand before everybody's.
+const installed = await run('npm', ['ci'], { cwd, limitSeconds: 300 });
+if (!installed) throw new Error('The runtimes could not be installed (they are for Linux on x64).');
+
+for (const script of ['build', 'build:examples']) {
+  const built = await run('npm', ['run', '--silent', script], { limitSeconds: 120 });
+  if (!built) throw new Error(`npm run ${script} failed.`);
+}
+
+for (const runtime of wanted) {
+  const execPath = resolve(cwd, 'node_modules', runtime, 'bin/node');
+  await runGroup(
+    runtime,
+    suites.matrix.map((name) => () => suiteStep(name, runtime, { execPath })),
+  );
+}

@@ -1,0 +1,27 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const fromRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: ['test/runtimes/**'],
+    // Forks: a test may then start, block and terminate threads of its own, and crash without taking the run along.
+    pool: 'forks',
+    setupFiles: process.env['NODE_V8_COVERAGE'] ? ['test/support/coverage.ts'] : [],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+    // Whoever imports 'leasepool' gets the built package, loaded by Node itself: the one instance that the
+    // task modules get as well, whose workers find their entry files next to it.
+    alias: [{ find: /^leasepool$/, replacement: fromRoot('./dist/index.js') }],
+    server: {
+      deps: {
+        external: ['dist', 'build', 'test/tasks'].map(
+          (folder) => new RegExp(`^(file://)?${fromRoot(folder)}/`),
+        ),
+      },
+    },
+  },
+});
