@@ -1,0 +1,88 @@
+/**
+ * The seam for time: everything else asks a {@link Clock}, so the same code runs under a simulated one.
+ * The globals are taken once, at load, so that neither a job nor a test's fake timers can change them under us.
+ */
+
+const { performance, setTimeout, clearTimeout, setImmediate, queueMicrotask } = globalThis;
+const nextTick = process.nextTick;
+
+/** A one-shot timer. It keeps the process alive until {@link Timer.unref} is called. */
+export interface Timer {
+  cancel(): void;
+  ref(): void;
+  unref(): void;
+}
+
+export interface Clock {
+  /** Monotonic milliseconds on the clock of `performance.now()`. */
+  now(): number;
+  /** Calls back once, not before `delayMs`. Any delay is fine, also one above 2^31 ms. */
+  setTimer(callback: () => void, delayMs: number): Timer;
+  /** Calls back at the end of this turn: after the microtasks that are queued now and those they queue. */
+  soon(callback: () => void): void;
+  /** Calls back once whatever input was ready has been taken in. */
+  afterInput(callback: () => void): void;
+}
+
+/** The longest delay `setTimeout` honours; a longer one would fire at once. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+class SystemTimer implements Timer {
+  readonly #callback: () => void;
+  #remainingMs: number;
+  #handle: NodeJS.Timeout;
+  #isRef = true;
+
+  constructor(callback: () => void, delayMs: number) {
+    this.#callback = callback;
+    this.#remainingMs = delayMs;
+    this.#handle = this.#arm();
+  }
+
+  cancel(): void {
+    clearTimeout(this.#handle);
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    this.#handle.ref();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    this.#handle.unref();
+  }
+
+  #arm(): NodeJS.Timeout {
+    const delayMs = Math.min(this.#remainingMs, longestTimeoutMs);
+    this.#remainingMs -= delayMs;
+    const handle = setTimeout(() => this.#fire(), delayMs);
+    if (!this.#isRef) handle.unref();
+    return handle;
+  }
+
+  #fire(): void {
+    if (this.#remainingMs > 0) this.#handle = this.#arm();
+    else this.#callback();
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
+  soon: (callback) => queueMicrotask(() => nextTick(callback)),
+  afterInput: (callback) => void setImmediate(callback),
+};
+
+/**
+ * Milliseconds on the clock of `process.hrtime()`, which all threads and processes of a machine share
+ * (`performance.now()` starts at zero in each of them).
+ */
+export function sharedNow(): number {
+  return performance.now() + sharedOffsetMs;
+}
+
+const [seconds, nanoseconds] = process.hrtime();
+
+/** Add it to a reading of `performance.now()` to get the shared clock's. */
+export const sharedOffsetMs: number = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
