@@ -1,0 +1,76 @@
+import type { EncodedThrow } from './error-codec.ts';
+import type { ResolvedTask } from './reference.ts';
+
+/**
+ * What travels between a pool and one of its workers. Calls travel as a structure of arrays: it clones four to
+ * six times faster than an array of objects. Answers come back in the order of the calls, so nothing needs an id.
+ */
+
+/** A chunk of calls, host to worker. */
+export interface CallFrame {
+  /** All calls before this one have been answered: the worker may forget their results. */
+  readonly answered: number;
+  /** Index of the first call, counted since the worker began; the others follow. */
+  readonly first: number;
+  /** Tasks this worker has not met yet; they get the next numbers. */
+  readonly newTasks: readonly ResolvedTask[] | undefined;
+  /** Number of the task: of all calls, or of each. */
+  readonly tasks: number | readonly number[];
+  /** Number of calls. */
+  readonly count: number;
+  /** Arguments a call has: all calls alike, or each. */
+  readonly arity: number | readonly number[];
+  /** The arguments of all calls, one after the other. */
+  readonly args: readonly unknown[];
+  /** Places in `args` whose object stands there more than once: the worker copies it, so that no call sees what another does to it. */
+  readonly copies: readonly number[] | undefined;
+  /** Offsets of calls with a longest run: whatever is finished must have left before they begin. */
+  readonly timed: readonly number[] | undefined;
+  /** Offset, time (shared clock, milliseconds), offset, time …: calls that must not begin later. */
+  readonly beginBefore: readonly number[] | undefined;
+}
+
+/** Sent when a frame could not be read: the worker sends its answers again, each on its own. */
+export interface ResendFrame {
+  readonly resendFrom: number;
+}
+
+export type HostFrame = CallFrame | ResendFrame;
+
+/** Finished calls, worker to host. */
+export interface AnswerFrame {
+  /** Index of the first call it answers. */
+  readonly first: number;
+  /** Results in order; anything stands where `failed` speaks. */
+  readonly values: readonly unknown[];
+  /** Offsets into `values` of the calls that did not give a result, rising. */
+  readonly failed: readonly Failure[] | undefined;
+  /** Milliseconds of work in it. */
+  readonly workMs: number;
+}
+
+export interface Failure {
+  readonly offset: number;
+  /** What it threw; `undefined` for a call that was not begun because it had been taken back. */
+  readonly thrown: EncodedThrow | undefined;
+}
+
+/** The answers to these calls follow once more, each in a frame of its own. */
+export interface ResendingFrame {
+  readonly resendingTo: number;
+}
+
+/** First message of a worker: it is ready, or why it is not. */
+export interface BootFrame {
+  readonly up: boolean;
+  readonly thrown: EncodedThrow | undefined;
+}
+
+export type WorkerFrame = AnswerFrame | ResendingFrame | BootFrame;
+
+/** What a worker is given when it starts. */
+export interface Boot {
+  readonly asyncTasks: 'await' | 'reject';
+  readonly preload: readonly string[];
+  readonly workerData: unknown;
+}

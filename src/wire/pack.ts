@@ -1,0 +1,107 @@
+import type { CallFrame } from './frame.ts';
+import type { ResolvedTask } from './reference.ts';
+
+/** What is packed of a call. */
+export interface PackedCall {
+  readonly task: ResolvedTask;
+  readonly args: readonly unknown[];
+  readonly timeoutSeconds: number | undefined;
+  readonly beginBeforeMs: number | undefined;
+}
+
+/** Tasks one worker knows, by the numbers it knows them by. */
+export class TaskNumbers {
+  readonly #numbers = new Map<ResolvedTask, number>();
+  #lastTask: ResolvedTask | undefined;
+  #lastNumber = 0;
+
+  /** The task's number; a task that is new to the worker gets the next one and is added to `newTasks`. */
+  of(task: ResolvedTask, newTasks: ResolvedTask[]): number {
+    if (task === this.#lastTask) return this.#lastNumber;
+    let number = this.#numbers.get(task);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(task, number);
+      newTasks.push(task);
+    }
+    this.#lastTask = task;
+    this.#lastNumber = number;
+    return number;
+  }
+
+  /** The frame that was to introduce them did not leave. */
+  forget(tasks: readonly ResolvedTask[]): void {
+    for (const task of tasks) this.#numbers.delete(task);
+    this.#lastTask = undefined;
+  }
+}
+
+/** A number per call, kept as one number while it is the same for all. */
+class PerCall {
+  #first = 0;
+  #each: number[] | undefined;
+  #count = 0;
+
+  add(value: number): void {
+    if (this.#count === 0) this.#first = value;
+    else if (this.#each === undefined && value !== this.#first)
+      this.#each = new Array<number>(this.#count).fill(this.#first);
+    this.#each?.push(value);
+    this.#count++;
+  }
+
+  get packed(): number | readonly number[] {
+    return this.#each ?? this.#first;
+  }
+}
+
+/** Packs calls into one frame: numbers and counts that are the same for all are sent once. */
+export function packCalls(
+  calls: readonly PackedCall[],
+  first: number,
+  answered: number,
+  numbers: TaskNumbers,
+): CallFrame {
+  const newTasks: ResolvedTask[] = [];
+  const tasks = new PerCall();
+  const arity = new PerCall();
+  let timed: number[] | undefined;
+  let beginBefore: number[] | undefined;
+  for (let offset = 0; offset < calls.length; offset++) {
+    const call = calls[offset];
+    tasks.add(numbers.of(call.task, newTasks));
+    arity.add(call.args.length);
+    if (call.timeoutSeconds !== undefined) (timed ??= []).push(offset);
+    if (call.beginBeforeMs !== undefined) (beginBefore ??= []).push(offset, call.beginBeforeMs);
+  }
+  const { args, copies } = packArgs(calls);
+  return {
+    answered,
+    first,
+    newTasks: newTasks.length > 0 ? newTasks : undefined,
+    tasks: tasks.packed,
+    count: calls.length,
+    arity: arity.packed,
+    args,
+    copies,
+    timed,
+    beginBefore,
+  };
+}
+
+function packArgs(calls: readonly PackedCall[]): Pick<CallFrame, 'args' | 'copies'> {
+  const args: unknown[] = [];
+  const objects = new Set<unknown>();
+  let copies: number[] | undefined;
+  for (const call of calls) {
+    for (let place = 0; place < call.args.length; place++) {
+      const argument = call.args[place];
+      if (typeof argument === 'object' && argument !== null) {
+        if (objects.has(argument)) (copies ??= []).push(args.length);
+        else objects.add(argument);
+      }
+      args.push(argument);
+    }
+  }
+  return { args, copies };
+}
