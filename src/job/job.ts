@@ -1,0 +1,147 @@
+import { sharedOffsetMs } from '../ground/clock.ts';
+import { CancelledError, errorForItem } from '../ground/errors.ts';
+import type { List, Listed } from '../ground/list.ts';
+import type { Transferable } from '../task/reference.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import { unwatch, watch } from './abort.ts';
+import type { Submission } from './submit-options.ts';
+
+/** What became of a job, as an executor tells it. */
+export type Outcome =
+  | { readonly status: 'fulfilled'; readonly value: unknown }
+  | { readonly status: 'rejected'; readonly reason: unknown }
+  | { readonly status: 'returned'; readonly reason: unknown };
+
+/** `"pending"`: waits to be sent. `"sent"`: with an executor. The others: settled. */
+export type JobState = 'pending' | 'sent' | 'fulfilled' | 'rejected' | 'cancelled';
+
+/** Has the job in its list: the queue it waits in, or the loan it was sent through. */
+export interface JobKeeper {
+  /** Takes the job out unless a worker has begun it. @returns whether it will never run */
+  withdraw(job: Job): boolean;
+  /** The executor is done with the job, which may have settled before. */
+  outcome(job: Job, outcome: Outcome): void;
+}
+
+/** Whom it concerns that a job has settled. Told once per job, before its promise. */
+export interface JobAccount {
+  settled(job: Job): void;
+}
+
+type Resolve = (value: unknown) => void;
+
+let lastPromise: Promise<unknown>;
+let lastResolve: Resolve;
+const keepResolve = (resolve: Resolve): void => {
+  lastResolve = resolve;
+};
+
+/** The promise of the job constructed last. To be asked for at once: jobs do not keep their promises. */
+export function promiseOfLastJob(): Promise<unknown> {
+  return lastPromise;
+}
+
+const nothing: readonly unknown[] = [];
+const ignore: Resolve = () => {};
+
+/**
+ * One submitted job. It settles once, whoever comes first: a worker's answer, a cancel, a timer, a stop. Executors
+ * get the job itself as their call, so there is nothing to allocate and nothing to look up on the way.
+ */
+export class Job implements Listed<Job, JobKeeper> {
+  readonly task: ResolvedTask;
+  /** Let go when the job settles. */
+  args: readonly unknown[];
+  readonly submission: Submission;
+  /** Place in the order of acceptance. */
+  readonly order: number;
+  /** Whole milliseconds, rounded up so that no wait is cut short. */
+  readonly acceptedAtMs: number;
+  readonly #account: JobAccount;
+  state: JobState = 'pending';
+  /** For the executor's own use. */
+  seat = 0;
+  list: List<Job, JobKeeper> | undefined = undefined;
+  previous: Job | undefined = undefined;
+  next: Job | undefined = undefined;
+  /** Also rejects, with a rejected promise: a second function would make every queued job larger. */
+  #resolve: Resolve;
+
+  constructor(
+    task: ResolvedTask,
+    args: readonly unknown[],
+    submission: Submission,
+    account: JobAccount,
+    order: number,
+    acceptedAtMs: number,
+  ) {
+    this.task = task;
+    this.args = args;
+    this.submission = submission;
+    this.order = order;
+    this.acceptedAtMs = acceptedAtMs;
+    this.#account = account;
+    if (submission.signal !== undefined) watch(submission.signal, this);
+    lastPromise = new Promise(keepResolve);
+    this.#resolve = lastResolve;
+  }
+
+  get owner(): string | undefined {
+    return this.submission.owner;
+  }
+
+  get transfer(): readonly Transferable[] {
+    return this.submission.transfer;
+  }
+
+  get timeoutSeconds(): number | undefined {
+    return this.submission.timeoutSeconds;
+  }
+
+  /** On the clock that all threads and processes of the machine share. */
+  get beginBeforeMs(): number | undefined {
+    const { queueTimeoutMs } = this.submission;
+    return queueTimeoutMs === undefined ? undefined : this.acceptedAtMs + queueTimeoutMs + sharedOffsetMs;
+  }
+
+  get hasSettled(): boolean {
+    return this.state !== 'pending' && this.state !== 'sent';
+  }
+
+  /** From the executor. */
+  settle(outcome: Outcome): void {
+    this.list?.owner.outcome(this, outcome);
+  }
+
+  fulfil(value: unknown): void {
+    if (this.hasSettled) return;
+    this.#end('fulfilled', value);
+  }
+
+  reject(error: unknown): void {
+    if (this.hasSettled) return;
+    this.#end('rejected', Promise.reject(errorForItem(error, this.owner, this.task.name)));
+  }
+
+  /** @returns whether the job is cancelled now */
+  cancel(reason: unknown): boolean {
+    if (this.hasSettled) return this.state === 'cancelled';
+    this.list?.owner.withdraw(this);
+    const details = { owner: this.owner, taskName: this.task.name };
+    const error = new CancelledError(
+      'the job was cancelled',
+      reason === undefined ? details : { ...details, cause: reason },
+    );
+    this.#end('cancelled', Promise.reject(error));
+    return true;
+  }
+
+  #end(state: JobState, value: unknown): void {
+    this.state = state;
+    this.args = nothing;
+    if (this.submission.signal !== undefined) unwatch(this.submission.signal, this);
+    this.#account.settled(this);
+    this.#resolve(value);
+    this.#resolve = ignore;
+  }
+}
