@@ -1,0 +1,80 @@
+import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
+import type { Executor, ExecutorCall, SubmitReceipt } from './executor.ts';
+
+/**
+ * Stands in for an executor that a backend is still making: its lease is granted at once, and what is sent
+ * through it waits here.
+ */
+export class OpeningExecutor implements Executor {
+  readonly workers: number;
+  readonly ready: Promise<void>;
+  readonly broken: Promise<Error>;
+  #executor: Executor | undefined;
+  #failed: BrokenExecutorError | undefined;
+  /** Batches that wait, each as it was sent. */
+  #waiting: ExecutorCall[][] = [];
+  readonly #opened: Promise<void>;
+
+  constructor(workers: number, opening: Promise<Executor>) {
+    this.workers = workers;
+    this.#opened = opening.then(
+      (executor) => this.#open(executor),
+      (error: unknown) => this.#fail(error),
+    );
+    const opened = this.#opened;
+    this.ready = opened.then(() =>
+      this.#executor === undefined ? new Promise<void>(() => {}) : this.#executor.ready,
+    );
+    this.broken = opened.then(() => this.#failed ?? this.#executor!.broken ?? new Promise<Error>(() => {}));
+  }
+
+  submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
+    if (this.#failed !== undefined) return { submitted: 0, error: this.#failed };
+    if (this.#executor !== undefined) return this.#executor.submitBatch(calls);
+    this.#waiting.push([...calls]);
+    return { submitted: calls.length };
+  }
+
+  takeBack(call: ExecutorCall): boolean {
+    if (this.#executor !== undefined) return this.#executor.takeBack?.(call) === true;
+    for (const batch of this.#waiting) {
+      const place = batch.indexOf(call);
+      if (place >= 0) return batch.splice(place, 1).length > 0;
+    }
+    return false;
+  }
+
+  /** As the executor has it; before it is there, nothing runs. */
+  get endCalls(): Executor['endCalls'] {
+    const executor = this.#executor;
+    if (executor === undefined) return () => {};
+    return executor.endCalls === undefined ? undefined : (calls, reason) => executor.endCalls!(calls, reason);
+  }
+
+  async shutdown(options: { readonly timeoutSeconds: number }): Promise<void> {
+    this.#failed ??= new BrokenExecutorError('the pool was shut down');
+    const reason = new NotStartedError('the pool was shut down before the job began');
+    for (const call of this.#waiting.splice(0).flat()) call.settle({ status: 'returned', reason });
+    await this.#opened;
+    await this.#executor?.shutdown(options);
+  }
+
+  #open(executor: Executor): void {
+    this.#executor = executor;
+    for (const batch of this.#waiting.splice(0)) {
+      const { submitted, error } = executor.submitBatch(batch);
+      const status = error instanceof BrokenExecutorError ? 'returned' : 'rejected';
+      for (const call of batch.slice(submitted)) call.settle({ status, reason: error });
+    }
+  }
+
+  #fail(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#failed =
+      error instanceof BrokenExecutorError
+        ? error
+        : new BrokenExecutorError(`the pool could not be made: ${why}`, { cause: error });
+    for (const call of this.#waiting.splice(0).flat())
+      call.settle({ status: 'returned', reason: this.#failed });
+  }
+}

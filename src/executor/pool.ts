@@ -1,0 +1,271 @@
+import type { Clock } from '../ground/clock.ts';
+import { type Deadline, Deadlines } from '../ground/deadline.ts';
+import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
+import { Ring } from '../ground/ring.ts';
+import { inFlightLimit } from '../wire/progress.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import { chunkSize, nextCost } from './chunk.ts';
+import type { Executor, ExecutorCall, ExecutorCreateOptions, SubmitReceipt } from './executor.ts';
+import type { Spawn } from './port.ts';
+import { type HeldCall, Slot, type SlotOwner } from './slot.ts';
+
+/** Attempts to bring a worker up before it is given up, and the wait after the first of them; it doubles. */
+const startAttempts = 5;
+const firstRetryMs = 100;
+/** How long a worker that was told to end may take before it is left behind. */
+const endMs = 2_000;
+
+/**
+ * Some workers and the calls for them. A call waits here until a worker has room for its chunk; a worker that
+ * runs out of work gets what a busy one has not begun. A worker that dies is replaced.
+ */
+export class WorkerPool implements Executor, SlotOwner {
+  readonly workers: number;
+  readonly ready: Promise<void>;
+  readonly broken: Promise<Error>;
+  readonly #options: ExecutorCreateOptions;
+  readonly #spawn: Spawn;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  readonly #slots: (Slot | undefined)[] = [];
+  /** Failed starts in a row, for each slot. */
+  readonly #failedStarts: number[];
+  readonly #queue = new Ring<HeldCall>();
+  readonly #costs = new Map<ResolvedTask, number>();
+  #state: 'open' | 'closing' | 'broken' = 'open';
+  #brokenBy: BrokenExecutorError | undefined;
+  #markReady!: () => void;
+  #markBroken!: (error: Error) => void;
+  readonly #retries = new Set<Deadline>();
+  readonly #ended: Promise<void>;
+  #markEnded!: () => void;
+
+  constructor(options: ExecutorCreateOptions, spawn: Spawn, clock: Clock) {
+    this.workers = options.workers;
+    this.#options = options;
+    this.#spawn = spawn;
+    this.#clock = clock;
+    this.#deadlines = new Deadlines(clock);
+    this.#failedStarts = new Array<number>(options.workers).fill(0);
+    this.ready = new Promise((resolve) => (this.#markReady = resolve));
+    this.broken = new Promise((resolve) => (this.#markBroken = resolve));
+    this.#ended = new Promise((resolve) => (this.#markEnded = resolve));
+    for (let number = 0; number < options.workers; number++) this.#start(number);
+  }
+
+  submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
+    if (this.#state === 'broken') return { submitted: 0, error: this.#brokenBy };
+    if (this.#state === 'closing')
+      return { submitted: 0, error: new NotStartedError('the pool was shut down') };
+    for (const call of calls as readonly HeldCall[]) call.seat = this.#queue.push(call);
+    this.#dispatch();
+    return { submitted: calls.length };
+  }
+
+  takeBack(call: HeldCall): boolean {
+    if (call.seat === undefined) return false;
+    return this.#queue.strikeOut(call.seat, call) || this.#slotOf(call)?.takeBack(call) === true;
+  }
+
+  endCalls(calls: readonly HeldCall[], reason: unknown): void {
+    for (const call of calls) {
+      const slot = this.#slotOf(call);
+      if (slot?.isRunning(call)) slot.endCall(call, reason);
+    }
+  }
+
+  async shutdown({ timeoutSeconds }: { readonly timeoutSeconds: number }): Promise<void> {
+    if (this.#state === 'open') this.#state = 'closing';
+    this.#giveUp(new NotStartedError('the pool was shut down before the job began'));
+    for (const retry of this.#retries) this.#deadlines.clear(retry);
+    const live = this.#slots.filter((slot) => slot !== undefined);
+    if (live.length === 0) return;
+    for (const slot of live) if (slot.idle) slot.kill();
+    const killAt = this.#clock.now() + timeoutSeconds * 1000;
+    const kill = this.#deadlines.set(killAt, () => this.#killAll(), { keepsAlive: true });
+    const leave = this.#deadlines.set(killAt + endMs, () => this.#leaveBehind(), { keepsAlive: true });
+    await this.#ended;
+    this.#deadlines.clear(kill);
+    this.#deadlines.clear(leave);
+  }
+
+  slotUp(slot: Slot): void {
+    if (this.#state !== 'open') return slot.kill();
+    this.#options.logger.debug('worker up', { pool: this.#options.name, worker: slot.number });
+    this.#markReady();
+    this.#dispatch();
+  }
+
+  slotFreed(slot: Slot): void {
+    if (this.#state === 'open') this.#dispatch();
+    else if (slot.idle) slot.kill();
+  }
+
+  slotMeasured(task: ResolvedTask, calls: number, workMs: number): void {
+    this.#costs.set(task, nextCost(this.#costs.get(task), workMs / calls));
+  }
+
+  slotGaveBack(calls: readonly HeldCall[]): void {
+    for (const call of [...calls].reverse()) call.seat = this.#queue.unshift(call);
+    if (this.#state === 'open') this.#dispatch();
+    else this.#giveUp(this.#brokenBy ?? new NotStartedError('the pool was shut down before the job began'));
+  }
+
+  slotDown(slot: Slot, failure: unknown): void {
+    this.#slots[slot.number] = undefined;
+    if (this.#state !== 'open') {
+      if (this.#slots.every((each) => each === undefined)) this.#markEnded();
+      return;
+    }
+    if (failure !== undefined)
+      this.#options.logger.warn('worker died', {
+        pool: this.#options.name,
+        worker: slot.number,
+        error: failure,
+      });
+    if (slot.proven) this.#failedStarts[slot.number] = 0;
+    if (failure === undefined || slot.proven) this.#start(slot.number);
+    else this.#retry(slot.number, failure);
+  }
+
+  #start(number: number): void {
+    try {
+      this.#slots[number] = new Slot(
+        number,
+        this,
+        this.#spawn,
+        this.#options,
+        this.#deadlines,
+        this.#clock.now(),
+      );
+    } catch (error) {
+      this.#slots[number] = undefined;
+      this.#retry(number, error);
+    }
+  }
+
+  #retry(number: number, failure: unknown): void {
+    const failed = ++this.#failedStarts[number];
+    if (failed < startAttempts) {
+      const at = this.#clock.now() + firstRetryMs * 2 ** (failed - 1);
+      const again = (): void => {
+        this.#retries.delete(retry);
+        this.#start(number);
+      };
+      const retry = this.#deadlines.set(at, again, { keepsAlive: true });
+      this.#retries.add(retry);
+    } else if (this.#failedStarts.every((each) => each >= startAttempts)) this.#break(failure);
+  }
+
+  #break(cause: unknown): void {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    this.#state = 'broken';
+    this.#brokenBy = new BrokenExecutorError(`no worker of ${this.#options.name} comes up: ${why}`, {
+      cause,
+    });
+    this.#markBroken(this.#brokenBy);
+    // After the manager has heard of it: it must not lend this pool to run what comes back.
+    this.#clock.soon(() => this.#giveUp(this.#brokenBy));
+  }
+
+  /** Nothing more will begin here. */
+  #giveUp(reason: unknown): void {
+    for (const slot of this.#slots) {
+      for (const call of slot?.takeBackLast(Infinity) ?? []) this.#queue.push(call);
+    }
+    for (let call = this.#queue.shift(); call !== undefined; call = this.#queue.shift())
+      call.settle({ status: 'returned', reason });
+  }
+
+  #killAll(): void {
+    for (const slot of this.#slots) slot?.kill();
+  }
+
+  #leaveBehind(): void {
+    for (const slot of this.#slots) slot?.abandon();
+    const left = this.#slots.filter((slot) => slot !== undefined).length;
+    this.#options.logger.warn('workers that cannot be ended were left behind', {
+      pool: this.#options.name,
+      workers: left,
+    });
+    this.#markEnded();
+  }
+
+  #slotOf(call: HeldCall): Slot | undefined {
+    return call.seat === undefined ? undefined : this.#slots[Math.floor(call.seat / inFlightLimit)];
+  }
+
+  /** Gives every worker what it has room for, the emptiest first. */
+  #dispatch(): void {
+    while (this.#queue.size > 0) {
+      const slot = this.#emptiest();
+      if (slot === undefined) return;
+      const chunk = this.#nextChunk(slot);
+      if (chunk === undefined) return;
+      this.#sendChunk(slot, chunk);
+    }
+    this.#balance();
+  }
+
+  #emptiest(): Slot | undefined {
+    let best: Slot | undefined;
+    for (const slot of this.#slots) {
+      if (slot !== undefined && slot.room > (best?.room ?? 0)) best = slot;
+    }
+    return best;
+  }
+
+  /** @returns `undefined` when the next call has to wait for a free worker */
+  #nextChunk(slot: Slot): HeldCall[] | undefined {
+    const first = this.#queue.peek()!;
+    if (first.transfer.length > 0) return slot.idle ? [this.#queue.shift()!] : undefined;
+    const size = chunkSize(this.#queue.size, this.#liveWorkers(), this.#costs.get(first.task));
+    const budgetMs = size * (this.#costs.get(first.task) ?? 0);
+    const chunk: HeldCall[] = [];
+    let task = first.task;
+    let costMs = this.#costs.get(task) ?? 0;
+    let workMs = 0;
+    while (chunk.length < size) {
+      const call = this.#queue.peek();
+      if (call === undefined || call.transfer.length > 0) break;
+      if (call.task !== task) {
+        task = call.task;
+        costMs = this.#costs.get(task) ?? Infinity;
+      }
+      workMs += costMs;
+      if (chunk.length > 0 && workMs > budgetMs * 1.001) break;
+      chunk.push(this.#queue.shift()!);
+    }
+    return chunk;
+  }
+
+  /** A worker without work gets half of what the one with the most has not begun. */
+  #balance(): void {
+    for (const slot of this.#slots) {
+      if (slot === undefined || !slot.up || !slot.idle) continue;
+      const busiest = this.#busiest();
+      if (busiest === undefined) return;
+      const taken = busiest.takeBackLast(Math.ceil((busiest.unanswered - 1) / 2));
+      if (taken.length > 0) this.#sendChunk(slot, taken);
+    }
+  }
+
+  #busiest(): Slot | undefined {
+    let best: Slot | undefined;
+    for (const slot of this.#slots) {
+      if (slot !== undefined && slot.up && slot.unanswered > Math.max(1, best?.unanswered ?? 0)) best = slot;
+    }
+    return best;
+  }
+
+  #sendChunk(slot: Slot, chunk: readonly HeldCall[]): void {
+    for (const { call, reason } of slot.send(chunk, this.#clock.now())) {
+      // Later: never before submitBatch() has returned.
+      this.#clock.soon(() => call.settle({ status: 'rejected', reason }));
+    }
+  }
+
+  #liveWorkers(): number {
+    return Math.max(1, this.#slots.filter((slot) => slot?.up).length);
+  }
+}

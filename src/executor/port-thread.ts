@@ -1,0 +1,48 @@
+import { MessageChannel, receiveMessageOnPort, type TransferListItem, Worker } from 'node:worker_threads';
+import type { Boot, WorkerFrame } from '../wire/frame.ts';
+import { Progress } from '../wire/progress.ts';
+import type { Spawn } from './port.ts';
+
+/**
+ * A worker thread. It has a message port of its own: `parentPort` is within reach of jobs, which might close it
+ * or post to it.
+ */
+export const spawnThread: Spawn = (options, events) => {
+  const { asyncTasks, preload, workerData, workerOptions, logger, name } = options;
+  const progress = new Progress();
+  const { port1: port, port2 } = new MessageChannel();
+  const boot: Boot = { asyncTasks, preload, workerData };
+  const worker = new Worker(new URL('../worker/entry-thread.js', import.meta.url), {
+    ...workerOptions,
+    name,
+    workerData: { port: port2, boot, memory: progress.memory },
+    transferList: [port2],
+  });
+  worker.on('error', (error) => events.failed(error));
+  worker.on('exit', (exitCode) => {
+    // Whatever the thread sent has been queued by now; take it in before the verdict on the rest.
+    for (
+      let received = receiveMessageOnPort(port);
+      received !== undefined;
+      received = receiveMessageOnPort(port)
+    ) {
+      events.frame(received.message as WorkerFrame);
+    }
+    port.close();
+    events.exit(exitCode, undefined);
+  });
+  port.on('message', (frame: WorkerFrame) => events.frame(frame));
+  port.on('messageerror', (error) => events.unreadable(error));
+  port.unref(); // After the listeners: adding one refs it again.
+  if (workerOptions?.stdout === true)
+    worker.stdout.on('data', (text: Buffer) => logger.info(String(text), { worker: name, stream: 'stdout' }));
+  if (workerOptions?.stderr === true)
+    worker.stderr.on('data', (text: Buffer) => logger.warn(String(text), { worker: name, stream: 'stderr' }));
+
+  return {
+    progress,
+    post: (frame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
+    keepAlive: (on) => (on ? worker.ref() : worker.unref()),
+    kill: () => void worker.terminate(),
+  };
+};
