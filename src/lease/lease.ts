@@ -1,0 +1,206 @@
+import type { Clock } from '../ground/clock.ts';
+import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
+import { List } from '../ground/list.ts';
+import { list } from '../ground/options.ts';
+import { refuseCloning } from '../ground/uncloneable.ts';
+import { futureOf, type WorkFuture } from '../job/future.ts';
+import { Job, type JobAccount, type JobKeeper, type Outcome, promiseOfLastJob } from '../job/job.ts';
+import type { QueueTimeouts } from '../job/queue-timeout.ts';
+import {
+  readArgs,
+  readSubmitOptions,
+  type Submission,
+  type SubmitOptions,
+  type SubmitRest,
+} from '../job/submit-options.ts';
+import type { Task } from '../task/reference.ts';
+import { resolveTask } from '../task/resolve.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import type { Loan, LoanHolder } from './loan.ts';
+
+/** What a lease needs of its manager. */
+export interface LeaseTools {
+  readonly clock: Clock;
+  readonly queueTimeouts: QueueTimeouts;
+}
+
+/** A pool, lent for a while: `await using lease = await manager.acquire()`. */
+export class ExecutorLease implements AsyncDisposable, LoanHolder, JobKeeper, JobAccount {
+  readonly leaseId: string;
+  readonly owner: string | undefined;
+  /** Length asked for, in seconds, counted from {@link leasedAt}. */
+  readonly leaseSeconds: number;
+  /** Seconds between soft expiry, after which a grinder sends no more, and hard expiry, when the lease is revoked. */
+  readonly graceSeconds: number;
+  /** On the clock of `performance.now()`, in seconds. */
+  readonly leasedAt: number;
+  /** Likewise. Work is still accepted after it. */
+  readonly softExpiresAt: number;
+  /** Likewise. Then the lease is revoked: jobs that still run fail with {@link LeaseExpiredError}. */
+  readonly hardExpiresAt: number;
+  readonly #loan: Loan;
+  readonly #tools: LeaseTools;
+  readonly #lost = new AbortController();
+  /** Jobs of this turn, which leave together at its end. */
+  readonly #outbox: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
+  #jobs = 0;
+
+  /** @internal */
+  private constructor(loan: Loan, tools: LeaseTools) {
+    const { id, owner, leaseMs, graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs } = loan.terms;
+    this.leaseId = id;
+    this.owner = owner;
+    this.leaseSeconds = leaseMs / 1000;
+    this.graceSeconds = graceMs / 1000;
+    this.leasedAt = leasedAtMs / 1000;
+    this.softExpiresAt = softExpiresAtMs / 1000;
+    this.hardExpiresAt = hardExpiresAtMs / 1000;
+    this.#loan = loan;
+    this.#tools = tools;
+    refuseCloning(this);
+  }
+
+  /** @internal */
+  static over(loan: Loan, tools: LeaseTools): ExecutorLease {
+    const lease = new ExecutorLease(loan, tools);
+    loan.holder = lease;
+    return lease;
+  }
+
+  /** Neither released nor revoked. */
+  get active(): boolean {
+    return this.#loan.active;
+  }
+
+  /** Aborts when the lease is revoked, its pool breaks or the manager stops. Not on release. */
+  get signal(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  /**
+   * Runs a task and gives its result. Calls made in one turn travel together. Never throws synchronously.
+   * @throws {@link LeaseExpiredError} once released or revoked; `NotStartedError` once the manager has stopped;
+   *   `TaskReferenceError`; the job's own error
+   */
+  run<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>> {
+    try {
+      const [args, options] = rest;
+      this.#send(this.#resolve(task), args, readSubmitOptions('run()', options));
+      return promiseOfLastJob() as Promise<Awaited<R>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Like {@link run}, but a cancellable future, at once. Misuse (an inactive lease, a task or options that cannot work) throws synchronously. */
+  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>> {
+    const [args, options] = rest;
+    const job = this.#send(this.#resolve(task), args, readSubmitOptions('enqueue()', options));
+    return futureOf(promiseOfLastJob(), job);
+  }
+
+  /**
+   * One task over many argument tuples, outcomes in call order.
+   * @throws {@link LeaseExpiredError} (or what made the lease inactive), and TypeError or RangeError for options that cannot work;
+   *   whatever happens to a call is in its outcome
+   */
+  async runBatch<A extends readonly unknown[], R>(
+    task: Task<A, R>,
+    calls: readonly (readonly [...A])[],
+    options?: SubmitOptions,
+  ): Promise<PromiseSettledResult<Awaited<R>>[]> {
+    const submission = readSubmitOptions('runBatch()', options);
+    this.#assertActive();
+    const one = (args: readonly unknown[]): Promise<unknown> => {
+      try {
+        this.#send(resolveTask(task), args, submission);
+        return promiseOfLastJob();
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
+    return (await Promise.allSettled(
+      list('calls', calls)!.map((args) => one(args as readonly unknown[])),
+    )) as PromiseSettledResult<Awaited<R>>[];
+  }
+
+  /** Gives the pool back; with work in flight, once that has settled. Calling it again does nothing. */
+  async release(): Promise<void> {
+    this.#flush();
+    this.#loan.release();
+    await this.#loan.ended();
+  }
+
+  /** `release()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release();
+  }
+
+  /** @internal */
+  jobOutcome(job: Job, outcome: Outcome): void {
+    if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
+    else job.reject(outcome.reason);
+  }
+
+  /** @internal */
+  loanIdle(): void {}
+
+  /** @internal A direct holder may still submit. */
+  loanExpired(): void {}
+
+  /** @internal */
+  loanLost(reason: Error): void {
+    this.#rejectOutbox(reason);
+    this.#lost.abort(reason instanceof LeasepoolError ? copyOf(reason) : reason);
+  }
+
+  /** @internal */
+  withdraw(job: Job): boolean {
+    return this.#outbox.remove(job);
+  }
+
+  /** @internal Nothing in the outbox is with an executor. */
+  outcome(): void {}
+
+  /** @internal */
+  settled(job: Job): void {
+    this.#tools.queueTimeouts.forget(job);
+  }
+
+  #resolve(task: unknown): ResolvedTask {
+    this.#assertActive();
+    return resolveTask(task);
+  }
+
+  #assertActive(): void {
+    // The timer may be late: this thread may have been busy.
+    if (this.#loan.active && this.#tools.clock.now() >= this.#loan.terms.hardExpiresAtMs) this.#loan.revoke();
+    if (this.#loan.active) return;
+    const { lost } = this.#loan;
+    if (lost === undefined) throw new LeaseExpiredError(`lease ${this.leaseId} has been released`);
+    throw lost instanceof LeasepoolError ? copyOf(lost) : lost;
+  }
+
+  #send(task: ResolvedTask, args: unknown, submission: Submission): Job {
+    const tuple = readArgs(args);
+    const job = new Job(task, tuple, submission, this, this.#jobs++, Math.ceil(this.#tools.clock.now()));
+    if (submission.signal?.aborted === true) job.cancel(submission.signal.reason);
+    else {
+      if (this.#outbox.size === 0) this.#tools.clock.soon(() => this.#flush());
+      this.#outbox.push(job);
+      this.#tools.queueTimeouts.watch(job);
+    }
+    return job;
+  }
+
+  #flush(): void {
+    if (this.#outbox.size === 0) return;
+    const jobs: Job[] = [];
+    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift()) jobs.push(job);
+    this.#loan.submit(jobs);
+  }
+
+  #rejectOutbox(reason: Error): void {
+    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift()) job.reject(reason);
+  }
+}

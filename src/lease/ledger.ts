@@ -1,0 +1,82 @@
+/** Which pool is in which state. Pure: no time, no promises, no workers. */
+
+export type PoolState = 'starting' | 'available' | 'leased' | 'closing';
+
+/** What a pool may become. A pool that is not here yet starts as `starting` or `leased`; a closed one is removed. */
+const next: Readonly<Record<PoolState, readonly PoolState[]>> = {
+  starting: ['available', 'leased', 'closing'],
+  available: ['leased', 'closing'],
+  leased: ['available', 'starting', 'closing'],
+  closing: [],
+};
+
+/** Each pool is in exactly one state, and there are never more than `maxPools`: those that are closing count. */
+export class Ledger<P> {
+  readonly maxPools: number;
+  readonly #states = new Map<P, PoolState>();
+  readonly #counts: Record<PoolState, number> = { starting: 0, available: 0, leased: 0, closing: 0 };
+
+  constructor(maxPools: number) {
+    this.maxPools = maxPools;
+  }
+
+  get total(): number {
+    return this.#states.size;
+  }
+
+  /** Pools that stay: all but the closing ones. */
+  get staying(): number {
+    return this.total - this.#counts.closing;
+  }
+
+  get mayOpen(): boolean {
+    return this.total < this.maxPools;
+  }
+
+  count(state: PoolState): number {
+    return this.#counts[state];
+  }
+
+  stateOf(pool: P): PoolState | undefined {
+    return this.#states.get(pool);
+  }
+
+  /** Pools in the order in which they came into their state. */
+  in(...states: readonly PoolState[]): P[] {
+    return [...this.#states].filter(([, state]) => states.includes(state)).map(([pool]) => pool);
+  }
+
+  add(pool: P, state: 'starting' | 'leased'): void {
+    if (!this.mayOpen || this.#states.has(pool))
+      throw new Error(`a pool too many: ${this.total} of ${this.maxPools}`);
+    this.#states.set(pool, state);
+    this.#counts[state]++;
+  }
+
+  move(pool: P, to: PoolState): void {
+    const from = this.#states.get(pool);
+    if (from === undefined || !next[from].includes(to))
+      throw new Error(`a pool cannot go from ${from} to ${to}`);
+    this.#counts[from]--;
+    this.#counts[to]++;
+    this.#states.delete(pool);
+    this.#states.set(pool, to);
+  }
+
+  remove(pool: P): void {
+    const state = this.#states.get(pool);
+    if (state === undefined) return;
+    this.#counts[state]--;
+    this.#states.delete(pool);
+  }
+
+  /** The pool to lend next: the one used last, so that the others may idle out; else one that is coming up. */
+  lendable(): P | undefined {
+    return this.in('available').at(-1) ?? this.in('starting')[0];
+  }
+
+  /** Unleased pools beyond `desired`, the longest idle first. One that is coming up is left to do so. */
+  surplus(desired: number): P[] {
+    return this.in('available').slice(0, Math.max(0, this.staying - desired));
+  }
+}

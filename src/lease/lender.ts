@@ -1,0 +1,170 @@
+import type { Clock } from '../ground/clock.ts';
+import type { Deadline, Deadlines } from '../ground/deadline.ts';
+import { BrokenExecutorError } from '../ground/errors.ts';
+import { Loan, type LoanHost } from './loan.ts';
+import type { ManagedPool } from './managed-pool.ts';
+import type { Pools } from './pools.ts';
+import { type Waiter, Waiters } from './waiters.ts';
+
+/** Somebody who wants a loan. */
+export interface LoanRequest {
+  readonly leaseMs: number;
+  readonly owner: string | undefined;
+  /** Must give the loan its holder. */
+  granted(loan: Loan): void;
+  refused(error: Error): void;
+}
+
+/** Where loans come from: the manager, as a grinder sees it. */
+export interface LoanSource {
+  /**
+   * Asks for a loan; it may be granted or refused before this returns. Otherwise the request waits in line.
+   * @returns a function that leaves the line
+   */
+  borrow(request: LoanRequest): () => void;
+  /** Whether a request would be granted at once. */
+  readonly canLend: boolean;
+  /** How many requests would be granted at once, counted up to `limit`. */
+  lendable(limit: number): number;
+}
+
+interface OpenLoan {
+  readonly pool: ManagedPool;
+  readonly softExpiry: Deadline;
+  readonly hardExpiry: Deadline;
+}
+
+/** So far away that it never comes; it keeps the process alive while somebody waits for a lease. */
+const neverMs = Number.MAX_SAFE_INTEGER;
+
+/** Lends pools, first come, first served, and sees to it that they come back in time. */
+export class Lender implements LoanSource, LoanHost {
+  readonly #pools: Pools;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  readonly #graceMs: number;
+  readonly #waiters = new Waiters<LoanRequest>();
+  readonly #loans = new Map<Loan, OpenLoan>();
+  #lent = 0;
+  #vigil: Deadline | undefined;
+
+  constructor(pools: Pools, clock: Clock, deadlines: Deadlines, graceMs: number) {
+    this.#pools = pools;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+    this.#graceMs = graceMs;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  get loans(): readonly Loan[] {
+    return [...this.#loans.keys()];
+  }
+
+  get canLend(): boolean {
+    return this.#waiters.size === 0 && this.#mayServe();
+  }
+
+  lendable(limit: number): number {
+    const { ledger } = this.#pools;
+    if (this.#waiters.size > 0) return 0;
+    return Math.min(
+      limit,
+      ledger.count('available') + ledger.count('starting') + ledger.maxPools - ledger.total,
+    );
+  }
+
+  borrow(request: LoanRequest): () => void {
+    if (this.#waiters.size === 0 && this.#serve(request)) return () => {};
+    const waiter = this.#waiters.join(request);
+    this.#keepVigil();
+    return () => this.#leave(waiter);
+  }
+
+  /** A pool may be had: whoever waits longest gets it. */
+  serveWaiters(): void {
+    while (this.#waiters.size > 0 && this.#mayServe()) {
+      const request = this.#waiters.shift()!;
+      if (!this.#serve(request)) throw new Error('a pool that was free could not be lent');
+    }
+    this.#keepVigil();
+  }
+
+  /** Nobody will be served any more. */
+  refuseWaiters(makeError: () => Error): void {
+    for (let request = this.#waiters.shift(); request !== undefined; request = this.#waiters.shift())
+      request.refused(makeError());
+    this.#keepVigil();
+  }
+
+  /** The pool of a loan broke. */
+  poolBroke(pool: ManagedPool, error: Error): void {
+    for (const [loan, open] of this.#loans) {
+      if (open.pool !== pool) continue;
+      loan.retirePool();
+      loan.lose(error);
+    }
+    // Those who wait for other pools go on waiting; when there is none left, none will be opened soon either.
+    if (this.#pools.ledger.staying === 0) {
+      this.refuseWaiters(() => new BrokenExecutorError(error.message, { cause: error.cause }));
+    }
+  }
+
+  loanEnded(loan: Loan, retire: boolean): void {
+    const { pool, softExpiry, hardExpiry } = this.#loans.get(loan)!;
+    this.#loans.delete(loan);
+    this.#deadlines.clear(softExpiry);
+    this.#deadlines.clear(hardExpiry);
+    this.#pools.takeBack(pool, retire);
+  }
+
+  #mayServe(): boolean {
+    return this.#pools.ledger.lendable() !== undefined || this.#pools.ledger.mayOpen;
+  }
+
+  /** @returns `false` when there is nothing to lend */
+  #serve(request: LoanRequest): boolean {
+    let pool: ManagedPool | undefined;
+    try {
+      pool = this.#pools.lend();
+    } catch (error) {
+      request.refused(error as Error);
+      return true;
+    }
+    if (pool === undefined) return false;
+    request.granted(this.#open(pool, request));
+    return true;
+  }
+
+  #open(pool: ManagedPool, { owner, leaseMs }: LoanRequest): Loan {
+    const leasedAtMs = this.#clock.now();
+    const softExpiresAtMs = leasedAtMs + leaseMs;
+    const hardExpiresAtMs = softExpiresAtMs + this.#graceMs;
+    const id = `${pool.name}-lease-${++this.#lent}`;
+    const loan = new Loan(
+      { id, owner, leaseMs, graceMs: this.#graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs },
+      pool.executor,
+      this,
+    );
+    this.#loans.set(loan, {
+      pool,
+      softExpiry: this.#deadlines.set(softExpiresAtMs, () => loan.expireSoftly(), { keepsAlive: false }),
+      hardExpiry: this.#deadlines.set(hardExpiresAtMs, () => loan.revoke(), { keepsAlive: false }),
+    });
+    return loan;
+  }
+
+  #leave(waiter: Waiter<LoanRequest>): void {
+    this.#waiters.leave(waiter);
+    this.#keepVigil();
+  }
+
+  #keepVigil(): void {
+    if (this.#waiters.size === 0) {
+      this.#deadlines.clear(this.#vigil);
+      this.#vigil = undefined;
+    } else this.#vigil ??= this.#deadlines.set(neverMs, () => {}, { keepsAlive: true });
+  }
+}

@@ -1,0 +1,202 @@
+import { BrokenExecutorError, LeaseExpiredError } from '../ground/errors.ts';
+import { List } from '../ground/list.ts';
+import type { Executor, SubmitReceipt } from '../executor/executor.ts';
+import type { Job, JobKeeper, Outcome } from '../job/job.ts';
+
+/** Who uses a loan: a batch, or the facade an `acquire()` gave. */
+export interface LoanHolder {
+  /** What became of a job sent through the loan. `"returned"`: it was never begun. */
+  jobOutcome(job: Job, outcome: Outcome): void;
+  /** Nothing is in flight any more, and the loan is still the holder's. */
+  loanIdle(): void;
+  /** Soft expiry: the time asked for is over, the grace begins. */
+  loanExpired(): void;
+  /** The loan was taken away: expired for good, its pool broke, or the manager stopped. */
+  loanLost(reason: Error): void;
+}
+
+/** What a loan tells the manager. */
+export interface LoanHost {
+  /** Nothing of the loan is left; `retire` when its pool can not be lent again. Told once. */
+  loanEnded(loan: Loan, retire: boolean): void;
+}
+
+export interface LoanTerms {
+  readonly id: string;
+  readonly owner: string | undefined;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly leasedAtMs: number;
+  readonly softExpiresAtMs: number;
+  readonly hardExpiresAtMs: number;
+}
+
+/**
+ * A pool lent for a while, and the jobs sent through it.
+ *
+ * `active` until it is released or lost; then it drains: no new work, and it ends when what is in flight has
+ * settled. It ends once.
+ */
+export class Loan implements JobKeeper {
+  readonly terms: LoanTerms;
+  readonly workers: number;
+  readonly #executor: Executor;
+  readonly #host: LoanHost;
+  readonly #inFlight: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
+  #holder!: LoanHolder;
+  #state: 'active' | 'draining' | 'ended' = 'active';
+  #lost: Error | undefined;
+  #retire = false;
+  readonly #whenEnded: (() => void)[] = [];
+
+  constructor(terms: LoanTerms, executor: Executor, host: LoanHost) {
+    this.terms = terms;
+    this.workers = executor.workers;
+    this.#executor = executor;
+    this.#host = host;
+  }
+
+  /** The holder is known once the loan has been granted. */
+  set holder(holder: LoanHolder) {
+    this.#holder = holder;
+  }
+
+  /** Neither released nor lost. */
+  get active(): boolean {
+    return this.#state === 'active';
+  }
+
+  get draining(): boolean {
+    return this.#state === 'draining';
+  }
+
+  /** Why it was taken away. */
+  get lost(): Error | undefined {
+    return this.#lost;
+  }
+
+  /** Jobs that workers have or will begin; those cancelled while running are among them. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  /** Sends jobs, in order and in one call. Those the executor does not take come back as outcomes. */
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      job.state = 'sent';
+      this.#inFlight.push(job);
+    }
+    const receipt = this.#hand(jobs);
+    if (receipt.submitted >= jobs.length) return;
+    const status = receipt.error instanceof BrokenExecutorError ? 'returned' : 'rejected';
+    for (const job of jobs.slice(receipt.submitted)) this.outcome(job, { status, reason: receipt.error });
+  }
+
+  /** Takes back what no worker has begun. Jobs whose memory has moved stay. @returns them, in order */
+  takeBackAll(): Job[] {
+    const taken: Job[] = [];
+    // From the last: workers begin with the first.
+    for (let job = this.#inFlight.last; job !== undefined;) {
+      const previous: Job | undefined = job.previous;
+      if (job.transfer.length === 0 && !job.hasSettled && this.withdraw(job)) taken.push(job);
+      job = previous;
+    }
+    return taken.reverse();
+  }
+
+  withdraw(job: Job): boolean {
+    if (job.list !== this.#inFlight || this.#executor.takeBack?.(job) !== true) return false;
+    this.#inFlight.remove(job);
+    this.#afterLeaving();
+    return true;
+  }
+
+  outcome(job: Job, outcome: Outcome): void {
+    if (!this.#inFlight.remove(job)) return;
+    this.#holder.jobOutcome(job, outcome);
+    this.#afterLeaving();
+  }
+
+  /** Gives the pool back; with work in flight, once that has settled. */
+  release(): void {
+    if (this.#state !== 'active') return;
+    this.#state = 'draining';
+    this.#endWhenDrained();
+  }
+
+  /** Resolves when nothing of the loan is left. */
+  ended(): Promise<void> {
+    return this.#state === 'ended'
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#whenEnded.push(resolve));
+  }
+
+  expireSoftly(): void {
+    if (this.#state === 'active') this.#holder.loanExpired();
+  }
+
+  /** Hard expiry: what is not begun goes back to the holder, what runs is ended. */
+  revoke(): void {
+    if (this.#state === 'ended') return;
+    const reason = new LeaseExpiredError(`lease ${this.terms.id} has expired and was revoked`);
+    const notBegun = this.takeBackAll();
+    this.lose(reason);
+    for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
+    this.#endRunning(reason);
+  }
+
+  /** Takes the loan away from its holder. What is in flight still settles. */
+  lose(reason: Error): void {
+    if (this.#lost !== undefined || this.#state === 'ended') return;
+    this.#lost = reason;
+    const wasActive = this.#state === 'active';
+    this.#state = 'draining';
+    if (wasActive) this.#holder.loanLost(reason);
+    this.#endWhenDrained();
+  }
+
+  /** The pool cannot be used again once this loan is over. */
+  retirePool(): void {
+    this.#retire = true;
+  }
+
+  #endRunning(reason: Error): void {
+    const running = this.jobs();
+    if (running.length === 0) return;
+    if (this.#executor.endCalls !== undefined) {
+      this.#executor.endCalls(running, reason);
+      return;
+    }
+    this.#retire = true;
+    for (const job of running) this.outcome(job, { status: 'rejected', reason });
+  }
+
+  /** The jobs in flight. */
+  jobs(): Job[] {
+    const jobs: Job[] = [];
+    for (let job = this.#inFlight.first; job !== undefined; job = job.next) jobs.push(job);
+    return jobs;
+  }
+
+  /** An executor must not throw; one from another package might. */
+  #hand(jobs: readonly Job[]): SubmitReceipt {
+    try {
+      return this.#executor.submitBatch(jobs);
+    } catch (error) {
+      return { submitted: 0, error };
+    }
+  }
+
+  #afterLeaving(): void {
+    if (this.#inFlight.size > 0) return;
+    if (this.#state === 'active') this.#holder.loanIdle();
+    else this.#endWhenDrained();
+  }
+
+  #endWhenDrained(): void {
+    if (this.#state !== 'draining' || this.#inFlight.size > 0) return;
+    this.#state = 'ended';
+    this.#host.loanEnded(this, this.#retire);
+    for (const resolve of this.#whenEnded) resolve();
+  }
+}

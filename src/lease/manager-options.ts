@@ -1,0 +1,189 @@
+import { availableParallelism } from 'node:os';
+import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
+import { NotCloneableError, UnsupportedBackendError } from '../ground/errors.ts';
+import { type Logger, readLogger } from '../ground/logger.ts';
+import {
+  callable,
+  count,
+  durationMs,
+  invalidType,
+  list,
+  oneOf,
+  outOfRange,
+  readOptions,
+  text,
+} from '../ground/options.ts';
+import { moduleString } from '../task/reference.ts';
+import { notCloneable } from '../wire/cloneable.ts';
+import type { SizingLimits } from './sizing.ts';
+
+export interface LeasedExecutorManagerOptions {
+  /**
+   * `"thread"` (worker_threads), `"process"` (child processes), `"inline"` (runs jobs in the calling thread: for
+   * tests and debugging), or a backend of your own. Another string: `UnsupportedBackendError`. @defaultValue `"thread"`
+   */
+  readonly backend?: 'thread' | 'process' | 'inline' | ExecutorBackend | undefined;
+  /** Most pools alive at once, leased ones included. Workers in all: `maxPools` x `workersPerPool`. At least 1. @defaultValue `1` */
+  readonly maxPools?: number | undefined;
+  /** Pools kept even when idle; `0` is allowed; not above `maxPools`. @defaultValue `1` */
+  readonly minPools?: number | undefined;
+  /** A pool above the desired number is closed after being idle this long, counted from the end of its last lease. Above 0. @defaultValue `60` */
+  readonly idleSeconds?: number | undefined;
+  /** Units of {@link sizeProvider} one pool serves. At least 1. @defaultValue `10` */
+  readonly unitsPerPool?: number | undefined;
+  /** Current demand, in units. A throw, or anything but a finite number of 0 or more, counts as 0 and is logged. */
+  readonly sizeProvider?: (() => number) | undefined;
+  /** Longest time between checks of size. Leases expire on time whatever it is. Above 0. @defaultValue `120` */
+  readonly checkIntervalSeconds?: number | undefined;
+  /** Lease length when `acquire()` names none, counted from the grant. Above 0. @defaultValue `300` */
+  readonly defaultLeaseSeconds?: number | undefined;
+  /** Time after expiry before a lease is revoked; `0` is allowed. @defaultValue `15` */
+  readonly leaseGraceSeconds?: number | undefined;
+  /** Workers in each pool. At least 1. @defaultValue the smaller of 4 and `os.availableParallelism()` */
+  readonly workersPerPool?: number | undefined;
+  /** Pools are named `<namePrefix>-<n>`; workers carry the name as thread name or process title. @defaultValue `"leasepool"` */
+  readonly namePrefix?: string | undefined;
+  /** Silent unless given. */
+  readonly logger?: Logger | undefined;
+  /** A job that returns a promise: `"await"` holds its worker until it settles, `"reject"` fails it with `AsyncTaskError`. @defaultValue `"await"` */
+  readonly asyncTasks?: 'await' | 'reject' | undefined;
+  /** Modules every worker imports once, before its first job: file URLs, paths or bare specifiers. */
+  readonly preload?: readonly (string | URL)[] | undefined;
+  /** Cloned into every worker; a job reads it with `workerData()`. It is copied once, at construction. */
+  readonly workerData?: unknown;
+  /** How long a worker may take to come up before that counts as a failed start. Above 0. @defaultValue `30` */
+  readonly startTimeoutSeconds?: number | undefined;
+  /** Given to every worker thread. Child processes take `env`, `execArgv` and the heap and stack limits (as flags); the rest is refused for them. */
+  readonly workerOptions?: WorkerSettings | undefined;
+}
+
+/** Options as read and checked, durations in milliseconds. */
+export interface ManagerSettings extends SizingLimits {
+  readonly backend: 'thread' | ExecutorBackend;
+  readonly idleMs: number;
+  readonly sizeProvider: (() => number) | undefined;
+  readonly checkIntervalMs: number;
+  readonly defaultLeaseMs: number;
+  readonly leaseGraceMs: number;
+  readonly workersPerPool: number;
+  readonly namePrefix: string;
+  readonly logger: Logger;
+  readonly asyncTasks: 'await' | 'reject';
+  readonly preload: readonly string[];
+  readonly workerData: unknown;
+  readonly startTimeoutSeconds: number;
+  readonly workerOptions: WorkerSettings | undefined;
+}
+
+const known: readonly (keyof LeasedExecutorManagerOptions)[] = [
+  'backend',
+  'maxPools',
+  'minPools',
+  'idleSeconds',
+  'unitsPerPool',
+  'sizeProvider',
+  'checkIntervalSeconds',
+  'defaultLeaseSeconds',
+  'leaseGraceSeconds',
+  'workersPerPool',
+  'namePrefix',
+  'logger',
+  'asyncTasks',
+  'preload',
+  'workerData',
+  'startTimeoutSeconds',
+  'workerOptions',
+];
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`, `UnsupportedBackendError`, `NotCloneableError` */
+export function readManagerOptions(options: unknown): ManagerSettings {
+  const given = readOptions<LeasedExecutorManagerOptions>('LeasedExecutorManager', options, known);
+  const maxPools = count('maxPools', given.maxPools, { min: 1 }) ?? 1;
+  const minPools = count('minPools', given.minPools, { min: 0 }) ?? Math.min(1, maxPools);
+  if (minPools > maxPools)
+    throw outOfRange(`"minPools" must not be above "maxPools" (${maxPools})`, minPools);
+  return {
+    backend: readBackend(given.backend),
+    maxPools,
+    minPools,
+    idleMs: durationMs('idleSeconds', given.idleSeconds, { orZero: false }) ?? 60_000,
+    unitsPerPool: count('unitsPerPool', given.unitsPerPool, { min: 1 }) ?? 10,
+    sizeProvider: callable<() => number>('sizeProvider', given.sizeProvider),
+    checkIntervalMs:
+      durationMs('checkIntervalSeconds', given.checkIntervalSeconds, { orZero: false }) ?? 120_000,
+    defaultLeaseMs:
+      durationMs('defaultLeaseSeconds', given.defaultLeaseSeconds, { orZero: false }) ?? 300_000,
+    leaseGraceMs: durationMs('leaseGraceSeconds', given.leaseGraceSeconds, { orZero: true }) ?? 15_000,
+    workersPerPool:
+      count('workersPerPool', given.workersPerPool, { min: 1 }) ?? Math.min(4, availableParallelism()),
+    namePrefix: text('namePrefix', given.namePrefix) ?? 'leasepool',
+    logger: readLogger(given.logger),
+    asyncTasks: oneOf('asyncTasks', given.asyncTasks, ['await', 'reject']) ?? 'await',
+    preload: readPreload(given.preload),
+    workerData: readWorkerData(given.workerData),
+    startTimeoutSeconds:
+      (durationMs('startTimeoutSeconds', given.startTimeoutSeconds, { orZero: false }) ?? 30_000) / 1000,
+    workerOptions: readWorkerOptions(given.workerOptions),
+  };
+}
+
+function readBackend(value: unknown): ManagerSettings['backend'] {
+  if (value === undefined || value === 'thread') return 'thread';
+  if (typeof value === 'string')
+    throw new UnsupportedBackendError(
+      `"backend" must be "thread" or an ExecutorBackend; received "${value}"`,
+    );
+  const backend = value as Partial<ExecutorBackend> | null;
+  if (
+    typeof backend === 'object' &&
+    typeof backend?.name === 'string' &&
+    typeof backend.createExecutor === 'function'
+  ) {
+    return backend as ExecutorBackend;
+  }
+  throw invalidType('"backend" must be a string or an object with a name and a createExecutor method', value);
+}
+
+function readPreload(value: unknown): readonly string[] {
+  return (list('preload', value) ?? []).map((module) => {
+    if (typeof module === 'string' || module instanceof URL) return moduleString(module, 'preload');
+    throw invalidType('"preload" must hold module URLs, paths or specifiers', module);
+  });
+}
+
+/** The copy the workers get, so that a later change of the original has no effect. */
+function readWorkerData(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch (error) {
+    throw error instanceof NotCloneableError ? error : notCloneable('workerData', value, error);
+  }
+}
+
+const workerKeys: readonly (keyof WorkerSettings)[] = [
+  'env',
+  'execArgv',
+  'resourceLimits',
+  'stdout',
+  'stderr',
+];
+
+/** Below these, a worker's death can take the whole process along (measured on Node 20 to 26). */
+const safeLimits = { maxOldGenerationSizeMb: 16, stackSizeMb: 0.5 };
+
+function readWorkerOptions(value: unknown): WorkerSettings | undefined {
+  if (value === undefined) return undefined;
+  const given = readOptions<WorkerSettings>('workerOptions', value, workerKeys) as WorkerSettings;
+  const limits = given.resourceLimits;
+  if (limits === undefined) return given;
+  if (typeof limits !== 'object' || limits === null)
+    throw invalidType('"workerOptions.resourceLimits" must be an object', limits);
+  for (const [key, least] of Object.entries(safeLimits)) {
+    const limit = limits[key as keyof typeof safeLimits];
+    if (limit === undefined) continue;
+    const expected = `"workerOptions.resourceLimits.${key}" must be at least ${least}: a smaller one can kill the whole process`;
+    if (typeof limit !== 'number') throw invalidType(expected, limit);
+    if (!(limit >= least)) throw outOfRange(expected, limit);
+  }
+  return { ...given, resourceLimits: { ...limits } };
+}

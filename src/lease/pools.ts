@@ -1,0 +1,255 @@
+import type { ExecutorBackend } from '../executor/executor.ts';
+import type { Clock } from '../ground/clock.ts';
+import type { Deadline, Deadlines } from '../ground/deadline.ts';
+import { BrokenExecutorError } from '../ground/errors.ts';
+import { Ledger } from './ledger.ts';
+import { ManagedPool } from './managed-pool.ts';
+import type { ManagerSettings } from './manager-options.ts';
+import { desiredPools, isDemand, unitsOf } from './sizing.ts';
+
+/** What the pools tell the manager. */
+export interface PoolsOwner {
+  /** A pool may be had: one is free, or one more may be opened. */
+  poolFree(): void;
+  poolBroke(pool: ManagedPool, error: Error): void;
+}
+
+/** After a pool could not be kept up, none is opened for this long: each attempt costs seconds. */
+const breakMs = 5_000;
+/** How much longer than it was given a pool may take to shut down before it is left behind. */
+const shutdownSlackMs = 5_000;
+
+/** The pools of a manager: opens, lends, shrinks and closes them. */
+export class Pools {
+  readonly ledger: Ledger<ManagedPool>;
+  readonly #settings: ManagerSettings;
+  readonly #backend: ExecutorBackend;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  readonly #owner: PoolsOwner;
+  readonly #closings = new Set<Promise<void>>();
+  #opened = 0;
+  #open = false;
+  #desired: number;
+  #asking = false;
+  #brokenBy: Error | undefined;
+  #brokenUntil = -Infinity;
+  #nextCheck: Deadline | undefined;
+  #idleCheck: Deadline | undefined;
+
+  constructor(
+    settings: ManagerSettings,
+    backend: ExecutorBackend,
+    clock: Clock,
+    deadlines: Deadlines,
+    owner: PoolsOwner,
+  ) {
+    this.ledger = new Ledger(settings.maxPools);
+    this.#settings = settings;
+    this.#backend = backend;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
+    this.#owner = owner;
+    this.#desired = settings.minPools;
+  }
+
+  /** Opens the desired number of pools. Resolves when they are up. @throws {@link BrokenExecutorError} when none comes up */
+  async start(): Promise<void> {
+    this.#open = true;
+    this.#brokenUntil = -Infinity;
+    this.askDesired();
+    const pools = this.#grow();
+    this.#checkLater();
+    const failures = await Promise.all(pools.map((pool) => pool.whenUp()));
+    const failed = failures.find((failure) => failure !== undefined);
+    if (failed !== undefined && failures.every((failure) => failure !== undefined)) throw failed;
+  }
+
+  /** A pool to lease; `undefined` when all are and no more may be opened. @throws {@link BrokenExecutorError} soon after one broke */
+  lend(): ManagedPool | undefined {
+    const free = this.ledger.lendable();
+    if (free !== undefined) {
+      this.ledger.move(free, 'leased');
+      return free;
+    }
+    if (!this.ledger.mayOpen) return undefined;
+    if (this.#clock.now() < this.#brokenUntil) {
+      throw new BrokenExecutorError(`no pool is opened just after one broke: ${this.#brokenBy?.message}`, {
+        cause: this.#brokenBy,
+      });
+    }
+    return this.#openPool('leased');
+  }
+
+  /** A lease is over. */
+  takeBack(pool: ManagedPool, retire: boolean): void {
+    if (this.ledger.stateOf(pool) !== 'leased') return;
+    if (retire || pool.brokenBy !== undefined || !this.#open) {
+      void this.#close(pool, 0);
+      return;
+    }
+    pool.idleSinceMs = this.#clock.now();
+    this.ledger.move(pool, pool.isUp ? 'available' : 'starting');
+    this.#owner.poolFree();
+    this.#closeIdleLater();
+  }
+
+  /** Grows to the desired number, and closes unleased pools above it that were idle for `idleMs`. */
+  resize(idleMs: number): void {
+    if (!this.#open) return;
+    this.askDesired();
+    this.#grow();
+    const now = this.#clock.now();
+    for (const pool of this.ledger.surplus(this.#desired)) {
+      if (now - pool.idleSinceMs >= idleMs) void this.#close(pool, 0);
+    }
+    if (idleMs === 0) this.#closeWhenUp();
+    this.#closeIdleLater();
+  }
+
+  /** Asks the size provider. One that asks in turn (it is inside its own call) gets the answer before. */
+  askDesired(): number {
+    const { sizeProvider, logger } = this.#settings;
+    if (this.#asking) return this.#desired;
+    let units: unknown = 0;
+    this.#asking = true;
+    try {
+      if (sizeProvider !== undefined) units = sizeProvider();
+      if (!isDemand(units)) logger.warn('sizeProvider gave no demand; counted as 0', { given: units });
+    } catch (error) {
+      logger.warn('sizeProvider threw; counted as 0', { error });
+    } finally {
+      this.#asking = false;
+    }
+    return (this.#desired = desiredPools(unitsOf(units), this.#settings));
+  }
+
+  /** Closes every pool. Always resolves. */
+  async stop(timeoutSeconds: number): Promise<void> {
+    this.#open = false;
+    this.#deadlines.clear(this.#nextCheck);
+    this.#deadlines.clear(this.#idleCheck);
+    const closing = this.ledger
+      .in('starting', 'available', 'leased')
+      .map((pool) => this.#close(pool, timeoutSeconds));
+    await Promise.all([...closing, ...this.#closings]);
+  }
+
+  #openPool(state: 'starting' | 'leased'): ManagedPool {
+    const {
+      workersPerPool,
+      namePrefix,
+      asyncTasks,
+      preload,
+      workerData,
+      startTimeoutSeconds,
+      workerOptions,
+      logger,
+    } = this.#settings;
+    const name = `${namePrefix}-${++this.#opened}`;
+    const options = {
+      workers: workersPerPool,
+      name,
+      asyncTasks,
+      preload,
+      workerData,
+      startTimeoutSeconds,
+      workerOptions,
+      logger,
+    };
+    const pool = new ManagedPool(this.#backend, options, this.#clock.now());
+    this.ledger.add(pool, state);
+    logger.debug('pool opened', { pool: name });
+    void pool.whenUp().then((failure) => {
+      if (failure === undefined) this.#cameUp(pool);
+    });
+    void pool.executor.broken?.then((error) => this.#broke(pool, error));
+    return pool;
+  }
+
+  #cameUp(pool: ManagedPool): void {
+    if (this.ledger.stateOf(pool) !== 'starting') return;
+    this.ledger.move(pool, 'available');
+    pool.idleSinceMs = this.#clock.now();
+    if (pool.isUnwanted && this.ledger.staying > this.#desired) void this.#close(pool, 0);
+    else {
+      this.#owner.poolFree();
+      this.#closeIdleLater();
+    }
+  }
+
+  /** Pools above the desired number that are coming up cannot be closed yet. */
+  #closeWhenUp(): void {
+    const excess = Math.max(0, this.ledger.staying - this.#desired);
+    for (const pool of this.ledger.in('starting').slice(0, excess)) pool.isUnwanted = true;
+  }
+
+  #broke(pool: ManagedPool, error: Error): void {
+    const state = this.ledger.stateOf(pool);
+    if (state === undefined || state === 'closing') return;
+    this.#settings.logger.error('pool broke and is retired', { pool: pool.name, error });
+    pool.brokenBy = error;
+    this.#brokenBy = error;
+    this.#brokenUntil = this.#clock.now() + breakMs;
+    if (state !== 'leased') void this.#close(pool, 0);
+    this.#owner.poolBroke(pool, error);
+  }
+
+  #grow(): ManagedPool[] {
+    const pools: ManagedPool[] = [];
+    if (this.#clock.now() < this.#brokenUntil) return pools;
+    while (this.ledger.mayOpen && this.ledger.staying < this.#desired) pools.push(this.#openPool('starting'));
+    return pools;
+  }
+
+  #close(pool: ManagedPool, timeoutSeconds: number): Promise<void> {
+    this.ledger.move(pool, 'closing');
+    const closed = this.#shutDown(pool, timeoutSeconds).then(() => {
+      this.#closings.delete(closed);
+      this.ledger.remove(pool);
+      this.#settings.logger.debug('pool closed', { pool: pool.name });
+      if (this.#open) this.#owner.poolFree();
+    });
+    this.#closings.add(closed);
+    return closed;
+  }
+
+  async #shutDown(pool: ManagedPool, timeoutSeconds: number): Promise<void> {
+    const { logger } = this.#settings;
+    let giveUp: Deadline | undefined;
+    const overdue = new Promise<void>((resolve) => {
+      const leave = (): void => {
+        logger.error('a pool did not shut down and was left behind', { pool: pool.name });
+        resolve();
+      };
+      const at = this.#clock.now() + timeoutSeconds * 1000 + shutdownSlackMs;
+      giveUp = this.#deadlines.set(at, leave, { keepsAlive: true });
+    });
+    try {
+      await Promise.race([pool.executor.shutdown({ timeoutSeconds }), overdue]);
+    } catch (error) {
+      logger.error('a pool failed to shut down', { pool: pool.name, error });
+    }
+    this.#deadlines.clear(giveUp);
+  }
+
+  #checkLater(): void {
+    const check = (): void => {
+      this.resize(this.#settings.idleMs);
+      this.#checkLater();
+    };
+    this.#nextCheck = this.#deadlines.set(this.#clock.now() + this.#settings.checkIntervalMs, check, {
+      keepsAlive: false,
+    });
+  }
+
+  /** When the pool that has idled longest among those above the desired number has idled long enough. */
+  #closeIdleLater(): void {
+    const [oldest] = this.ledger.surplus(this.#desired);
+    if (oldest === undefined || (this.#idleCheck !== undefined && this.#idleCheck.place >= 0)) return;
+    const at = oldest.idleSinceMs + this.#settings.idleMs;
+    this.#idleCheck = this.#deadlines.set(at, () => this.resize(this.#settings.idleMs), {
+      keepsAlive: false,
+    });
+  }
+}
