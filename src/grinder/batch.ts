@@ -1,0 +1,81 @@
+import type { Job, Outcome } from '../job/job.ts';
+import type { Loan, LoanHolder } from '../lease/loan.ts';
+
+/** What a batch tells its grinder. */
+export interface BatchOwner {
+  /** These items were not begun; they are in order. */
+  itemsGivenBack(jobs: readonly Job[]): void;
+  /** An item comes back, never begun, because of `reason`. */
+  itemReturned(job: Job, reason: unknown): void;
+  /** A worker may be free. */
+  itemSettled(): void;
+  /** It takes no more items and does not count any more; told once. Some may still run. */
+  batchClosed(batch: Batch): void;
+  /** Nothing of it runs any more; told once. */
+  batchEnded(batch: Batch): void;
+}
+
+/** What one lease covers. Open until its lease softly expires or is lost, or nothing is left to do. */
+export class Batch implements LoanHolder {
+  readonly loan: Loan;
+  /** Items it has taken. */
+  taken = 0;
+  readonly #owner: BatchOwner;
+  #isOpen = true;
+  #hasEnded = false;
+
+  constructor(loan: Loan, owner: BatchOwner) {
+    this.loan = loan;
+    this.#owner = owner;
+    loan.holder = this;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** Sends items, all in one call. */
+  send(jobs: readonly Job[]): void {
+    this.taken += jobs.length;
+    this.loan.submit(jobs);
+  }
+
+  /** Nothing more joins; the lease goes back when what is in flight has settled. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    this.#owner.batchClosed(this);
+    this.loan.release();
+    this.#endWhenEmpty();
+  }
+
+  jobOutcome(job: Job, outcome: Outcome): void {
+    if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
+    else if (outcome.status === 'rejected') job.reject(outcome.reason);
+    else if (!job.hasSettled) this.#owner.itemReturned(job, outcome.reason);
+    this.#owner.itemSettled();
+    if (!this.#isOpen) this.#endWhenEmpty();
+  }
+
+  loanIdle(): void {
+    this.close();
+  }
+
+  /** The rest goes on with a new lease. */
+  loanExpired(): void {
+    if (!this.#isOpen) return;
+    const notBegun = this.loan.takeBackAll();
+    this.#owner.itemsGivenBack(notBegun);
+    this.close();
+  }
+
+  loanLost(): void {
+    this.close();
+  }
+
+  #endWhenEmpty(): void {
+    if (this.#hasEnded || this.loan.inFlight > 0) return;
+    this.#hasEnded = true;
+    this.#owner.batchEnded(this);
+  }
+}

@@ -1,0 +1,224 @@
+import { type Clock, systemClock } from '../ground/clock.ts';
+import { type Deadline, Deadlines } from '../ground/deadline.ts';
+import { GrinderStoppingError, NotStartedError, QueueFullError } from '../ground/errors.ts';
+import { durationMs, flag, readOptions } from '../ground/options.ts';
+import { refuseCloning } from '../ground/uncloneable.ts';
+import { futureOf, type WorkFuture } from '../job/future.ts';
+import { Job, type JobAccount, promiseOfLastJob } from '../job/job.ts';
+import { QueueTimeouts } from '../job/queue-timeout.ts';
+import { readArgs, readSubmitOptions, type SubmitRest } from '../job/submit-options.ts';
+import type { Task } from '../task/reference.ts';
+import { resolveTask } from '../task/resolve.ts';
+import { Dispatcher, type DispatcherOwner } from './dispatcher.ts';
+import { type GrinderSettings, readGrinderOptions, type WorkGrinderOptions } from './grinder-options.ts';
+import { Pending } from './pending.ts';
+import { Room } from './room.ts';
+import { grinderStats, type GrinderStats, Totals } from './stats.ts';
+
+export interface GrinderStopOptions {
+  /** `false`: run what is queued, then stop. `true`: cancel it, and stop waiting for what runs. @defaultValue `false` */
+  readonly cancelPending?: boolean | undefined;
+  /** A draining stop turns into a cancelling one after this long, counted from this call; `0` is at once. @defaultValue none */
+  readonly timeoutSeconds?: number | undefined;
+}
+
+/** Gathers small synchronous jobs of many callers into batches, one lease each. */
+export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner {
+  readonly #settings: GrinderSettings;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
+  readonly #pending: Pending;
+  readonly #dispatcher: Dispatcher;
+  readonly #queueTimeouts: QueueTimeouts;
+  readonly #room = new Room();
+  readonly #totals = new Totals();
+  #state: 'stopped' | 'started' | 'stopping' = 'stopped';
+  #stopped: Promise<void> = Promise.resolve();
+  #markStopped: () => void = () => {};
+  #escalation: Deadline | undefined;
+  #forgetManager: () => void = () => {};
+
+  /**
+   * Checks the options; starts nothing.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` (also for an unknown key), RangeError `ERR_OUT_OF_RANGE`
+   */
+  constructor(options: WorkGrinderOptions);
+  /** @internal */
+  constructor(options: WorkGrinderOptions, clock?: Clock);
+  constructor(options: WorkGrinderOptions, clock: Clock = systemClock) {
+    this.#settings = readGrinderOptions(options);
+    this.#clock = clock;
+    this.#deadlines = new Deadlines(clock);
+    this.#queueTimeouts = new QueueTimeouts(clock, this.#deadlines);
+    this.#pending = new Pending(() => this.placesFreed(1));
+    this.#dispatcher = new Dispatcher(this.#settings, this.#pending, clock, this.#deadlines, this);
+    refuseCloning(this);
+  }
+
+  /** Calling it again does nothing. After {@link stop} it may be started again. */
+  async start(): Promise<void> {
+    if (this.#state === 'stopping') await this.#stopped;
+    if (this.#state !== 'stopped') return;
+    this.#state = 'started';
+    this.#forgetManager = this.#settings.manager.onStop(() => {
+      this.#dispatcher.rejectAll(new NotStartedError('the manager was stopped'));
+    });
+  }
+
+  /**
+   * Drains, or cancels, what was accepted, then stops. May be called twice, also to escalate a draining stop to a
+   * cancelling one: both calls resolve. Abandoning the wait changes nothing. Stop the grinder before its manager.
+   * @throws TypeError, RangeError for options that cannot work
+   */
+  async stop(options?: GrinderStopOptions): Promise<void> {
+    const given = readOptions<GrinderStopOptions>('stop()', options, ['cancelPending', 'timeoutSeconds']);
+    const cancelPending = flag('cancelPending', given.cancelPending) ?? false;
+    const timeoutMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true });
+    if (this.#state === 'started') {
+      this.#state = 'stopping';
+      this.#stopped = new Promise((resolve) => (this.#markStopped = resolve));
+      this.#room.refuseAll(() => new GrinderStoppingError('the grinder is stopping'));
+      this.#dispatcher.draining = true;
+    }
+    if (this.#state === 'stopping') {
+      if (cancelPending || timeoutMs === 0) this.#cancelAll();
+      else if (timeoutMs !== undefined) this.#escalateAt(this.#clock.now() + timeoutMs);
+    }
+    await this.#stopped;
+  }
+
+  /**
+   * Queues a job; the promise settles with its outcome as soon as that is known, whatever its batch does. Arguments
+   * are copied when their message leaves. Never throws synchronously.
+   * @throws `NotStartedError`, `GrinderStoppingError`, `TaskReferenceError`, `QueueFullError`; TypeError and RangeError
+   *   for arguments and options that cannot work; the job's own error
+   */
+  submit<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>> {
+    try {
+      const [args, options] = rest;
+      this.#accept('submit()', task, args, options);
+      return promiseOfLastJob() as Promise<Awaited<R>>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * Queues a job and hands its future back at once. Not async: `await grinder.enqueue(…)` is the job's result.
+   * Misuse (not started, stopping, a task or options that cannot work, a full queue) throws synchronously.
+   * @throws as {@link submit}
+   */
+  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>> {
+    const [args, options] = rest;
+    const job = this.#accept('enqueue()', task, args, options);
+    return futureOf(promiseOfLastJob(), job);
+  }
+
+  /**
+   * Resolves when the queue has room again (at once when it has); first come, first served, without a claim on the place.
+   * @throws `NotStartedError`; `GrinderStoppingError` when the grinder stops meanwhile
+   */
+  async waitForRoom(): Promise<void> {
+    this.#assertAccepting();
+    if (this.#pending.size >= this.#settings.maxQueueSize) await this.#room.wait();
+  }
+
+  /** Usable before start and after stop too. */
+  stats(): GrinderStats {
+    const now = {
+      started: this.#state === 'started',
+      stopping: this.#state === 'stopping',
+      pending: this.#pending.size,
+      oldestAgeMs: this.#pending.oldestAgeMs(this.#clock.now()),
+      batchesInFlight: this.#dispatcher.batchesInFlight,
+    };
+    return grinderStats(this.#settings, now, this.#totals);
+  }
+
+  /** The same, as a promise. */
+  async astats(): Promise<GrinderStats> {
+    return this.stats();
+  }
+
+  /** `stop()`: drains. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  /** @internal */
+  settled(job: Job): void {
+    this.#totals.countSettled(job.state);
+    this.#queueTimeouts.forget(job);
+  }
+
+  /** @internal */
+  placesFreed(count: number): void {
+    this.#room.freed(count);
+    this.#dispatcher.look();
+  }
+
+  /** @internal */
+  batchBegun(): void {
+    this.#totals.batches++;
+  }
+
+  /** @internal */
+  idle(): void {
+    if (this.#state === 'stopping') this.#end();
+  }
+
+  #accept(what: string, task: unknown, args: unknown, options: unknown): Job {
+    this.#assertAccepting();
+    const resolved = resolveTask(task);
+    const tuple = readArgs(args);
+    const submission = readSubmitOptions(what, options);
+    const isAborted = submission.signal?.aborted === true;
+    if (!isAborted && this.#pending.size >= this.#settings.maxQueueSize) {
+      const details = { owner: submission.owner, taskName: resolved.name };
+      throw new QueueFullError(`${this.#pending.size} items are waiting already (maxQueueSize)`, details);
+    }
+    const job = new Job(
+      resolved,
+      tuple,
+      submission,
+      this,
+      this.#totals.submitted++,
+      Math.ceil(this.#clock.now()),
+    );
+    if (isAborted) job.cancel(submission.signal!.reason);
+    else {
+      this.#pending.push(job);
+      this.#queueTimeouts.watch(job);
+      this.#dispatcher.look();
+    }
+    return job;
+  }
+
+  #assertAccepting(): void {
+    if (this.#state === 'stopped') throw new NotStartedError('the grinder is not started');
+    if (this.#state === 'stopping') throw new GrinderStoppingError('the grinder is stopping');
+  }
+
+  #cancelAll(): void {
+    const reason = new GrinderStoppingError('the grinder was stopped');
+    this.#dispatcher.cancel(reason);
+    for (const job of this.#pending.all()) job.cancel(reason);
+    this.#end();
+  }
+
+  #escalateAt(at: number): void {
+    if (this.#escalation !== undefined && this.#escalation.at <= at) return;
+    this.#deadlines.clear(this.#escalation);
+    this.#escalation = this.#deadlines.set(at, () => this.#cancelAll(), { keepsAlive: true });
+  }
+
+  #end(): void {
+    if (this.#state !== 'stopping') return;
+    this.#state = 'stopped';
+    this.#dispatcher.draining = false;
+    this.#deadlines.clear(this.#escalation);
+    this.#escalation = undefined;
+    this.#forgetManager();
+    this.#markStopped();
+  }
+}
