@@ -2,11 +2,16 @@ import type { Clock } from '../ground/clock.ts';
 import type { ExecutorBackend } from './executor.ts';
 import { WorkerPool } from './pool.ts';
 import type { Spawn } from './port.ts';
+import { spawnInline } from './port-loopback.ts';
 import { spawnThread } from './port-thread.ts';
 
-const spawns: Readonly<Record<'thread', Spawn>> = { thread: spawnThread };
+const spawns: Readonly<Record<'thread' | 'inline', Spawn>> = { thread: spawnThread, inline: spawnInline };
+
+export type BuiltInName = keyof typeof spawns;
+
+export const builtInNames = Object.keys(spawns) as readonly BuiltInName[];
 
 /** The backends that come with the package: one pool, and a way to start a worker of each kind. */
-export function builtInBackend(name: keyof typeof spawns, clock: Clock): ExecutorBackend {
+export function builtInBackend(name: BuiltInName, clock: Clock): ExecutorBackend {
   return { name, createExecutor: (options) => new WorkerPool(options, spawns[name], clock) };
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { builtInNames, type BuiltInName } from '../executor/backends.ts';
 import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
 import { NotCloneableError, UnsupportedBackendError } from '../ground/errors.ts';
 import { type Logger, readLogger } from '../ground/logger.ts';
@@ -12,6 +13,7 @@ import {
   outOfRange,
   readOptions,
   text,
+  withMethods,
 } from '../ground/options.ts';
 import { moduleString } from '../task/reference.ts';
 import { notCloneable } from '../wire/cloneable.ts';
@@ -59,7 +61,7 @@ export interface LeasedExecutorManagerOptions {
 
 /** Options as read and checked, durations in milliseconds. */
 export interface ManagerSettings extends SizingLimits {
-  readonly backend: 'thread' | ExecutorBackend;
+  readonly backend: BuiltInName | ExecutorBackend;
   readonly idleMs: number;
   readonly sizeProvider: (() => number) | undefined;
   readonly checkIntervalMs: number;
@@ -128,20 +130,18 @@ export function readManagerOptions(options: unknown): ManagerSettings {
 }
 
 function readBackend(value: unknown): ManagerSettings['backend'] {
-  if (value === undefined || value === 'thread') return 'thread';
-  if (typeof value === 'string')
+  if (value === undefined) return 'thread';
+  if (typeof value === 'string') {
+    const name = builtInNames.find((each) => each === value);
+    if (name !== undefined) return name;
+    const expected = builtInNames.map((each) => `"${each}"`).join(', ');
     throw new UnsupportedBackendError(
-      `"backend" must be "thread" or an ExecutorBackend; received "${value}"`,
+      `"backend" must be ${expected} or an ExecutorBackend; received "${value}"`,
     );
-  const backend = value as Partial<ExecutorBackend> | null;
-  if (
-    typeof backend === 'object' &&
-    typeof backend?.name === 'string' &&
-    typeof backend.createExecutor === 'function'
-  ) {
-    return backend as ExecutorBackend;
   }
-  throw invalidType('"backend" must be a string or an object with a name and a createExecutor method', value);
+  const backend = withMethods<ExecutorBackend>('backend', value, ['createExecutor'])!;
+  if (typeof backend.name !== 'string') throw invalidType('"backend.name" must be a string', backend.name);
+  return backend;
 }
 
 function readPreload(value: unknown): readonly string[] {

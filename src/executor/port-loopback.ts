@@ -1,0 +1,38 @@
+import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
+import type { Boot, WorkerFrame } from '../wire/frame.ts';
+import { Progress } from '../wire/progress.ts';
+import type { Spawn } from './port.ts';
+
+/** What `worker/entry-inline` exports: it is reached by URL, as every worker entry is. */
+interface InlineEntry {
+  serveInline(port: MessagePort, boot: Boot, progress: Progress): Promise<void>;
+}
+
+const entry = new URL('../worker/entry-inline.js', import.meta.url).href;
+
+/** A worker that is no thread of its own: the same loop and the same frames, in the calling thread. */
+export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) => {
+  const progress = new Progress();
+  const { port1: port, port2 } = new MessageChannel();
+  let ended = false;
+  const end = (error?: unknown): void => {
+    if (ended) return;
+    ended = true;
+    if (error !== undefined) events.failed(error);
+    port.close();
+    // Its jobs cannot be interrupted, but what they answer is not heard any more.
+    queueMicrotask(() => events.exit(undefined, undefined));
+  };
+  port.on('message', (frame: WorkerFrame) => events.frame(frame));
+  port.on('messageerror', (error) => events.unreadable(error));
+  const started = import(entry) as Promise<InlineEntry>;
+  started
+    .then(({ serveInline }) => serveInline(port2, { asyncTasks, preload, workerData }, progress))
+    .catch(end);
+  return {
+    progress,
+    post: (frame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
+    keepAlive: (on) => (on ? port.ref() : port.unref()),
+    kill: () => end(),
+  };
+};

@@ -1,0 +1,34 @@
+import { setWorkerData } from '../task/worker-data.ts';
+import { encodeThrow } from '../wire/error-codec.ts';
+import type { Boot } from '../wire/frame.ts';
+import type { Progress } from '../wire/progress.ts';
+import { TaskLoader } from './load.ts';
+import type { HostPort } from './outbox.ts';
+import { Server } from './serve.ts';
+
+/** Brings up a worker that has a thread or process of its own. @returns `undefined` when a module could not be preloaded */
+export async function startServer(
+  port: HostPort,
+  boot: Boot,
+  progress: Progress,
+): Promise<Server | undefined> {
+  setWorkerData(boot.workerData);
+  const loader = new TaskLoader();
+  if (!(await announce(port, () => loader.preload(boot.preload)))) return undefined;
+  const server = new Server({ port, asyncTasks: boot.asyncTasks, progress, loader });
+  // The last moment of a worker that a job ends: what is finished still leaves.
+  process.on('exit', () => server.flush());
+  return server;
+}
+
+/** Preloads, and tells the host that the worker is up, or why it is not. @returns whether it is */
+export async function announce(port: HostPort, preload: () => Promise<void>): Promise<boolean> {
+  try {
+    await preload();
+  } catch (error) {
+    port.post({ up: false, thrown: encodeThrow(error) }, []);
+    return false;
+  }
+  port.post({ up: true, thrown: undefined }, []);
+  return true;
+}
