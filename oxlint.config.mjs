@@ -13,6 +13,7 @@ const guardedModules = {
     'src/executor/port-thread.ts',
     'src/executor/port-loopback.ts',
     'src/worker/entry-thread.ts',
+    'src/worker/watch-parent.ts',
     'src/threads/**',
     // markAsUncloneable.
     'src/ground/uncloneable.ts',

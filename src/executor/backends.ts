@@ -3,9 +3,14 @@ import type { ExecutorBackend } from './executor.ts';
 import { WorkerPool } from './pool.ts';
 import type { Spawn } from './port.ts';
 import { spawnInline } from './port-loopback.ts';
+import { spawnProcess } from './port-process.ts';
 import { spawnThread } from './port-thread.ts';
 
-const spawns: Readonly<Record<'thread' | 'inline', Spawn>> = { thread: spawnThread, inline: spawnInline };
+const spawns: Readonly<Record<'thread' | 'process' | 'inline', Spawn>> = {
+  thread: spawnThread,
+  process: spawnProcess,
+  inline: spawnInline,
+};
 
 export type BuiltInName = keyof typeof spawns;
 

@@ -1,18 +1,19 @@
 import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
 import type { Boot, WorkerFrame } from '../wire/frame.ts';
-import { Progress } from '../wire/progress.ts';
+import { ProgressWords } from '../wire/progress-words.ts';
+import type { WorkerProgress } from '../wire/progress.ts';
 import type { Spawn } from './port.ts';
 
 /** What `worker/entry-inline` exports: it is reached by URL, as every worker entry is. */
 interface InlineEntry {
-  serveInline(port: MessagePort, boot: Boot, progress: Progress): Promise<void>;
+  serveInline(port: MessagePort, boot: Boot, progress: WorkerProgress): Promise<void>;
 }
 
 const entry = new URL('../worker/entry-inline.js', import.meta.url).href;
 
 /** A worker that is no thread of its own: the same loop and the same frames, in the calling thread. */
 export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) => {
-  const progress = new Progress();
+  const progress = new ProgressWords();
   const { port1: port, port2 } = new MessageChannel();
   let ended = false;
   const end = (error?: unknown): void => {

@@ -1,6 +1,6 @@
 import { MessageChannel, receiveMessageOnPort, type TransferListItem, Worker } from 'node:worker_threads';
 import type { Boot, WorkerFrame } from '../wire/frame.ts';
-import { Progress } from '../wire/progress.ts';
+import { ProgressWords } from '../wire/progress-words.ts';
 import type { Spawn } from './port.ts';
 
 /**
@@ -9,7 +9,7 @@ import type { Spawn } from './port.ts';
  */
 export const spawnThread: Spawn = (options, events) => {
   const { asyncTasks, preload, workerData, workerOptions, logger, name } = options;
-  const progress = new Progress();
+  const progress = new ProgressWords();
   const { port1: port, port2 } = new MessageChannel();
   const boot: Boot = { asyncTasks, preload, workerData };
   const worker = new Worker(new URL('../worker/entry-thread.js', import.meta.url), {

@@ -1,10 +1,13 @@
 import type { HostFrame, WorkerFrame } from '../wire/frame.ts';
-import type { Progress } from '../wire/progress.ts';
+import type { CloneTest } from '../wire/cloneable.ts';
+import type { HostProgress } from '../wire/progress.ts';
 import type { ExecutorCreateOptions } from './executor.ts';
 
 /** The host's hold on one worker, whatever kind of worker it is. */
 export interface WorkerPort {
-  readonly progress: Progress;
+  readonly progress: HostProgress;
+  /** What its way of copying refuses, where that is more than structured clone does. */
+  readonly copies?: CloneTest;
   /** @throws when a value in the frame cannot be copied; then nothing was sent and nothing has moved */
   post(frame: HostFrame, transfer: readonly object[]): void;
   /** Whether the process stays alive for this worker's sake. */

@@ -57,6 +57,8 @@ export class Slot {
   readonly #chunks: Chunk[] = [];
   readonly #taskNumbers = new TaskNumbers();
   readonly #timers = new Map<HeldCall, Deadline>();
+  /** Calls that could not be taken back for whoever wanted them. Should the worker pass over one all the same, it goes there. */
+  readonly #wanted = new Set<HeldCall>();
   #head = 0;
   #tail = 0;
   #state: 'starting' | 'up' | 'ending' | 'down' = 'starting';
@@ -126,7 +128,11 @@ export class Slot {
   /** @returns whether the call was with this worker and will never run there */
   takeBack(call: HeldCall): boolean {
     const place = call.seat! & mask;
-    if (this.#calls[place] !== call || !this.#port.progress.takeBack(place)) return false;
+    if (this.#calls[place] !== call) return false;
+    if (!this.#port.progress.takeBack(this.#indexAt(place))) {
+      this.#wanted.add(call);
+      return false;
+    }
     this.#forget(place, call);
     return true;
   }
@@ -148,7 +154,7 @@ export class Slot {
   /** Whether the worker has begun this call and not ended it. */
   isRunning(call: HeldCall): boolean {
     const place = call.seat! & mask;
-    return this.#calls[place] === call && this.#port.progress.stateOf(place) === 'begun';
+    return this.#calls[place] === call && this.#port.progress.stateOf(this.#indexAt(place)) === 'begun';
   }
 
   /** Ends the worker because of the call it runs, which settles with `reason` at once. What it has not begun goes elsewhere. */
@@ -200,7 +206,8 @@ export class Slot {
     const unsendable: { call: HeldCall; reason: unknown }[] = [];
     for (const call of calls) {
       const error = this.#post([call], now);
-      if (error !== undefined) unsendable.push({ call, reason: notCloneable('args', call.args, error) });
+      if (error !== undefined)
+        unsendable.push({ call, reason: notCloneable('args', call.args, error, this.#port.copies) });
     }
     return unsendable;
   }
@@ -234,9 +241,10 @@ export class Slot {
       const call = this.#calls[place];
       const isFailure = failed !== undefined && failed[failure]?.offset === offset;
       if (call !== undefined) {
+        const wasWanted = isFailure && this.#wanted.has(call);
         this.#forget(place, call);
         if (!isFailure) call.settle({ status: 'fulfilled', value: values[offset] });
-        else this.#failed(call, failed[failure].thrown);
+        else this.#failed(call, failed[failure].thrown, wasWanted);
       }
       if (isFailure) failure++;
     }
@@ -245,9 +253,12 @@ export class Slot {
   }
 
   /** Without an error: the worker did not begin it. */
-  #failed(call: HeldCall, thrown: EncodedThrow | undefined): void {
-    if (thrown === undefined) this.#owner.slotGaveBack([call]);
-    else call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
+  #failed(call: HeldCall, thrown: EncodedThrow | undefined, wasWanted: boolean): void {
+    if (thrown === undefined) {
+      const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
+      if (wasWanted) call.settle({ status: 'returned', reason });
+      else this.#owner.slotGaveBack([call]);
+    } else call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
   }
 
   #measure({ values, workMs }: AnswerFrame): void {
@@ -292,7 +303,7 @@ export class Slot {
       const place = this.#head & mask;
       const call = this.#calls[place];
       if (call === undefined) continue;
-      const state = this.#port.progress.stateOf(place);
+      const state = this.#port.progress.stateOf(this.#head);
       this.#forget(place, call);
       if (state !== 'queued') this.proven = true;
       if (state === 'queued' && call.transfer.length === 0) givenBack.push(call);
@@ -323,8 +334,14 @@ export class Slot {
     this.#timers.set(call, this.#deadlines.set(at, look, { keepsAlive: false }));
   }
 
+  /** The index that stands at a place now. */
+  #indexAt(place: number): number {
+    return this.#head + ((place - this.#head) & mask);
+  }
+
   #forget(place: number, call: HeldCall): void {
     this.#calls[place] = undefined;
+    if (this.#wanted.size > 0) this.#wanted.delete(call);
     if (call.timeoutSeconds === undefined) return;
     this.#deadlines.clear(this.#timers.get(call));
     this.#timers.delete(call);

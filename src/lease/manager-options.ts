@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { builtInNames, type BuiltInName } from '../executor/backends.ts';
 import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
-import { NotCloneableError, UnsupportedBackendError } from '../ground/errors.ts';
+import { UnsupportedBackendError } from '../ground/errors.ts';
 import { type Logger, readLogger } from '../ground/logger.ts';
 import {
   callable,
@@ -17,6 +17,7 @@ import {
 } from '../ground/options.ts';
 import { moduleString } from '../task/reference.ts';
 import { notCloneable } from '../wire/cloneable.ts';
+import { fromBytes, toBytes } from '../wire/serialize.ts';
 import type { SizingLimits } from './sizing.ts';
 
 export interface LeasedExecutorManagerOptions {
@@ -104,8 +105,9 @@ export function readManagerOptions(options: unknown): ManagerSettings {
   const minPools = count('minPools', given.minPools, { min: 0 }) ?? Math.min(1, maxPools);
   if (minPools > maxPools)
     throw outOfRange(`"minPools" must not be above "maxPools" (${maxPools})`, minPools);
+  const backend = readBackend(given.backend);
   return {
-    backend: readBackend(given.backend),
+    backend,
     maxPools,
     minPools,
     idleMs: durationMs('idleSeconds', given.idleSeconds, { orZero: false }) ?? 60_000,
@@ -122,10 +124,10 @@ export function readManagerOptions(options: unknown): ManagerSettings {
     logger: readLogger(given.logger),
     asyncTasks: oneOf('asyncTasks', given.asyncTasks, ['await', 'reject']) ?? 'await',
     preload: readPreload(given.preload),
-    workerData: readWorkerData(given.workerData),
+    workerData: readWorkerData(given.workerData, backend),
     startTimeoutSeconds:
       (durationMs('startTimeoutSeconds', given.startTimeoutSeconds, { orZero: false }) ?? 30_000) / 1000,
-    workerOptions: readWorkerOptions(given.workerOptions),
+    workerOptions: readWorkerOptions(given.workerOptions, backend),
   };
 }
 
@@ -152,11 +154,11 @@ function readPreload(value: unknown): readonly string[] {
 }
 
 /** The copy the workers get, so that a later change of the original has no effect. */
-function readWorkerData(value: unknown): unknown {
+function readWorkerData(value: unknown, backend: ManagerSettings['backend']): unknown {
   try {
-    return structuredClone(value);
+    return backend === 'process' ? fromBytes(toBytes(value)) : structuredClone(value);
   } catch (error) {
-    throw error instanceof NotCloneableError ? error : notCloneable('workerData', value, error);
+    throw notCloneable('workerData', value, error, backend === 'process' ? toBytes : undefined);
   }
 }
 
@@ -171,9 +173,10 @@ const workerKeys: readonly (keyof WorkerSettings)[] = [
 /** Below these, a worker's death can take the whole process along (measured on Node 20 to 26). */
 const safeLimits = { maxOldGenerationSizeMb: 16, stackSizeMb: 0.5 };
 
-function readWorkerOptions(value: unknown): WorkerSettings | undefined {
+function readWorkerOptions(value: unknown, backend: ManagerSettings['backend']): WorkerSettings | undefined {
   if (value === undefined) return undefined;
   const given = readOptions<WorkerSettings>('workerOptions', value, workerKeys) as WorkerSettings;
+  if (backend === 'process') refuseForProcesses(given);
   const limits = given.resourceLimits;
   if (limits === undefined) return given;
   if (typeof limits !== 'object' || limits === null)
@@ -186,4 +189,16 @@ function readWorkerOptions(value: unknown): WorkerSettings | undefined {
     if (!(limit >= least)) throw outOfRange(expected, limit);
   }
   return { ...given, resourceLimits: { ...limits } };
+}
+
+/** A process prints to its parent's output, and V8 has no flag for the range of its code. */
+function refuseForProcesses({ stdout, stderr, resourceLimits }: WorkerSettings): void {
+  for (const [key, value] of Object.entries({
+    stdout,
+    stderr,
+    codeRangeSizeMb: resourceLimits?.codeRangeSizeMb,
+  })) {
+    if (value !== undefined)
+      throw outOfRange(`"workerOptions" for the process backend cannot have "${key}"`, value);
+  }
 }

@@ -66,6 +66,11 @@ export interface BootFrame {
   readonly thrown: EncodedThrow | undefined;
 }
 
+/** Last word of a process that an uncaught error ends. */
+export interface DyingFrame {
+  readonly dying: EncodedThrow;
+}
+
 export type WorkerFrame = AnswerFrame | ResendingFrame | BootFrame;
 
 /** What a worker is given when it starts. */

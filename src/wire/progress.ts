@@ -1,68 +1,41 @@
 /**
- * How far a worker has come, in memory that host and worker share: one word per call in flight.
- *
- * The worker begins a call by swapping its word from *queued* to *begun*; the host takes a call back by swapping
- * it from *queued* to *taken back*. Only one of the two swaps can succeed, so a call that was taken back never
- * runs, and after a worker's death the words tell what it had begun.
+ * How far a worker has come, where the host can see it also while the worker is busy and after it is dead. It is
+ * what makes a call start at most once: of the worker that begins a call and the host that takes it back, only one
+ * succeeds.
  */
+
+/** Calls a worker may have at once; indices of calls are kept modulo this. */
 export const inFlightLimit = 1024;
 
-const queued = 0;
-const begun = 1;
-const finished = 2;
-const takenBack = 3;
-
-const mask = inFlightLimit - 1;
-
+/** `"taken back"`: it will never run. */
 export type CallState = 'queued' | 'begun' | 'finished' | 'taken back';
 
-const stateNames: readonly CallState[] = ['queued', 'begun', 'finished', 'taken back'];
+/** The host's side. */
+export interface HostProgress {
+  /** The call is about to be sent. */
+  queue(index: number): void;
+  /** @returns whether the call will never run. After `false` the worker may still pass over it, and says so in its answer. */
+  takeBack(index: number): boolean;
+  stateOf(index: number): CallState;
+  /** How long the call in work has been running. Only for calls the worker begins with a time. */
+  runningMs(sharedNowMs: number): number;
+}
 
-export class Progress {
-  readonly memory: SharedArrayBuffer;
-  readonly #words: Int32Array;
-  /** When the call in work began, for calls with a longest run: milliseconds of the shared clock, modulo 2^32. */
-  readonly #beganAt: Int32Array;
+/** The worker's side. */
+export interface WorkerProgress {
+  /**
+   * @param sharedNowMs for calls with a longest run: the time, on the clock all threads and processes share
+   * @returns `false` when the call was taken back: it must not run
+   */
+  begin(index: number, sharedNowMs: number | undefined): boolean;
+  finish(index: number): void;
+}
 
-  constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(4 * (inFlightLimit + 1))) {
-    this.memory = memory;
-    this.#words = new Int32Array(memory, 4);
-    this.#beganAt = new Int32Array(memory, 0, 1);
-  }
+/** A time as it is kept: whole milliseconds modulo 2^32, rounded up so that no call is ended early. */
+export function timeMark(sharedNowMs: number): number {
+  return Math.ceil(sharedNowMs) | 0;
+}
 
-  /** Host: the call is about to be sent. */
-  queue(index: number): void {
-    Atomics.store(this.#words, index & mask, queued);
-  }
-
-  /** Host. @returns whether it will never run */
-  takeBack(index: number): boolean {
-    return Atomics.compareExchange(this.#words, index & mask, queued, takenBack) === queued;
-  }
-
-  /** Host. */
-  stateOf(index: number): CallState {
-    return stateNames[Atomics.load(this.#words, index & mask)];
-  }
-
-  /** Host: how long the call in work has been running. Only for calls the worker begins with {@link beginTimed}. */
-  runningMs(sharedNowMs: number): number {
-    return (Math.floor(sharedNowMs) - Atomics.load(this.#beganAt, 0)) | 0;
-  }
-
-  /** Worker. @returns `false` when the call was taken back */
-  begin(index: number): boolean {
-    return Atomics.compareExchange(this.#words, index & mask, queued, begun) === queued;
-  }
-
-  /** Worker: the same, and notes the time for {@link runningMs}. */
-  beginTimed(index: number, sharedNowMs: number): boolean {
-    Atomics.store(this.#beganAt, 0, Math.ceil(sharedNowMs) | 0); // Up, so that no call is ended early.
-    return this.begin(index);
-  }
-
-  /** Worker. */
-  finish(index: number): void {
-    Atomics.store(this.#words, index & mask, finished);
-  }
+export function elapsedSince(mark: number, sharedNowMs: number): number {
+  return (Math.floor(sharedNowMs) - mark) | 0;
 }

@@ -3,13 +3,13 @@
 import type { MessagePort, TransferListItem } from 'node:worker_threads';
 import { withWorkerData } from '../task/worker-data.ts';
 import type { Boot, HostFrame, WorkerFrame } from '../wire/frame.ts';
-import type { Progress } from '../wire/progress.ts';
+import type { WorkerProgress } from '../wire/progress.ts';
 import { TaskLoader } from './load.ts';
 import type { HostPort } from './outbox.ts';
 import { Server } from './serve.ts';
 import { announce } from './start.ts';
 
-export async function serveInline(port: MessagePort, boot: Boot, progress: Progress): Promise<void> {
+export async function serveInline(port: MessagePort, boot: Boot, progress: WorkerProgress): Promise<void> {
   const hostPort: HostPort = {
     post: (frame: WorkerFrame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
   };

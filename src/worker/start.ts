@@ -1,7 +1,7 @@
 import { setWorkerData } from '../task/worker-data.ts';
 import { encodeThrow } from '../wire/error-codec.ts';
 import type { Boot } from '../wire/frame.ts';
-import type { Progress } from '../wire/progress.ts';
+import type { WorkerProgress } from '../wire/progress.ts';
 import { TaskLoader } from './load.ts';
 import type { HostPort } from './outbox.ts';
 import { Server } from './serve.ts';
@@ -10,7 +10,7 @@ import { Server } from './serve.ts';
 export async function startServer(
   port: HostPort,
   boot: Boot,
-  progress: Progress,
+  progress: WorkerProgress,
 ): Promise<Server | undefined> {
   setWorkerData(boot.workerData);
   const loader = new TaskLoader();

@@ -1,0 +1,92 @@
+import { readSync, writeSync } from 'node:fs';
+import {
+  type CallState,
+  elapsedSince,
+  type HostProgress,
+  inFlightLimit,
+  timeMark,
+  type WorkerProgress,
+} from './progress.ts';
+
+const mask = inFlightLimit - 1;
+const wordBytes = 4;
+/** The worker's part: index of the call it began last, when it began it, and whether it has finished it. */
+const workerBytes = 3 * wordBytes;
+/** The host's part follows: a word per call, set once the call is taken back. */
+const takenBackAt = (index: number): number => workerBytes + (index & mask) * wordBytes;
+
+/**
+ * For processes, which share no memory: a small file, open in both, that outlives the worker. Each side writes what
+ * it is about to do and then reads what the other has done (as in Dekker's algorithm), so at least one of them
+ * notices the other: a call that the host takes back in time never runs.
+ */
+export class HostProgressFile implements HostProgress {
+  readonly #fd: number;
+  readonly #words = new Int32Array(3);
+  readonly #word = new Int32Array(1);
+  /** Places whose word says that a call was taken back. */
+  readonly #takenBack = new Uint8Array(inFlightLimit);
+
+  /** @param fd an empty file, open for reading and writing */
+  constructor(fd: number) {
+    this.#fd = fd;
+    writeSync(fd, new Int32Array(3 + inFlightLimit).fill(-1, 0, 1));
+  }
+
+  queue(index: number): void {
+    if (this.#takenBack[index & mask] === 1) this.#mark(index, 0);
+  }
+
+  takeBack(index: number): boolean {
+    this.#mark(index, 1);
+    return !this.#hasBegun(index);
+  }
+
+  stateOf(index: number): CallState {
+    const begun = this.#hasBegun(index);
+    const [last, , isFinished] = this.#words;
+    if (!begun) return this.#takenBack[index & mask] === 1 ? 'taken back' : 'queued';
+    return last === (index | 0) && isFinished === 0 ? 'begun' : 'finished';
+  }
+
+  runningMs(sharedNowMs: number): number {
+    readSync(this.#fd, this.#words, 0, workerBytes, 0);
+    return elapsedSince(this.#words[1], sharedNowMs);
+  }
+
+  #hasBegun(index: number): boolean {
+    readSync(this.#fd, this.#words, 0, workerBytes, 0);
+    return ((this.#words[0] - index) | 0) >= 0;
+  }
+
+  #mark(index: number, word: 0 | 1): void {
+    this.#takenBack[index & mask] = word;
+    this.#word[0] = word;
+    writeSync(this.#fd, this.#word, 0, wordBytes, takenBackAt(index));
+  }
+}
+
+/** The worker's side of {@link HostProgressFile}. */
+export class WorkerProgressFile implements WorkerProgress {
+  readonly #fd: number;
+  readonly #words = new Int32Array(3);
+  readonly #word = new Int32Array(1);
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  begin(index: number, sharedNowMs: number | undefined): boolean {
+    this.#words[0] = index;
+    this.#words[1] = sharedNowMs === undefined ? 0 : timeMark(sharedNowMs);
+    this.#words[2] = 0;
+    writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+    readSync(this.#fd, this.#word, 0, wordBytes, takenBackAt(index));
+    return this.#word[0] === 0;
+  }
+
+  finish(): void {
+    this.#words[2] = 1;
+    writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+  }
+}

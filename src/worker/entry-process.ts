@@ -1,0 +1,29 @@
+/** Runs in a child process: binds its channels to the server. Reached by URL. */
+
+import { encodeThrow } from '../wire/error-codec.ts';
+import { writeFrame } from '../wire/frame-stream.ts';
+import type { Boot, HostFrame } from '../wire/frame.ts';
+import { WorkerProgressFile } from '../wire/progress-file.ts';
+import { fromBytes, toBytes } from '../wire/serialize.ts';
+import type { HostPort } from './outbox.ts';
+import { startServer } from './start.ts';
+import { endWithParent } from './watch-parent.ts';
+
+/** Descriptors the host opened for this process. */
+const answersFd = 4;
+const progressFd = 5;
+
+const hostPort: HostPort = { post: (frame) => writeFrame(answersFd, frame), copies: toBytes };
+
+async function serve(bytes: Uint8Array): Promise<void> {
+  const { name, boot } = fromBytes(bytes) as { name: string; boot: Boot };
+  process.title = name;
+  endWithParent();
+  process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; it is the parent that decides.
+  process.on('uncaughtExceptionMonitor', (error) => writeFrame(answersFd, { dying: encodeThrow(error) }));
+  const server = await startServer(hostPort, boot, new WorkerProgressFile(progressFd));
+  if (server !== undefined)
+    process.on('message', (next: Uint8Array) => server.receive(fromBytes(next) as HostFrame));
+}
+
+process.once('message', (bytes: Uint8Array) => void serve(bytes));

@@ -1,0 +1,143 @@
+import { type CloneTest, notCloneable } from '../wire/cloneable.ts';
+import { encodeThrow } from '../wire/error-codec.ts';
+import type { AnswerFrame, Failure, WorkerFrame } from '../wire/frame.ts';
+import { refuseDetached } from '../wire/transfer.ts';
+
+/** A worker's way to its host. */
+export interface HostPort {
+  /** @throws when a value in the frame cannot be copied; then nothing was sent */
+  post(frame: WorkerFrame, transfer: readonly object[]): void;
+  /** What its way of copying refuses, where that is more than structured clone does. */
+  readonly copies?: CloneTest;
+  /** Settles when what jobs have printed so far has reached the host; `undefined` when all of it has. */
+  printing?(): Promise<void> | undefined;
+}
+
+/** Answers, and what each of them moves. */
+interface Answers extends AnswerFrame {
+  readonly moves: ReadonlyMap<number, readonly object[]> | undefined;
+}
+
+/**
+ * Answers on their way to the host: gathered, sent together, and kept until the host is known to have read them.
+ * An answer that cannot travel never takes the others with it.
+ */
+export class Outbox {
+  readonly #port: HostPort;
+  #first = 0;
+  #values: unknown[] = [];
+  #failed: Failure[] | undefined;
+  #moves: Map<number, readonly object[]> | undefined;
+  #workMs = 0;
+  readonly #objects = new Set<unknown>();
+  #unread: Answers[] = [];
+
+  constructor(port: HostPort) {
+    this.#port = port;
+  }
+
+  /** Answers not sent yet. */
+  get size(): number {
+    return this.#values.length;
+  }
+
+  /** Milliseconds of work in the answers not sent yet. */
+  get workMs(): number {
+    return this.#workMs;
+  }
+
+  /** A frame of calls begins: its first index, and the index up to which the host has read the answers. */
+  begin(first: number, answered: number): void {
+    this.#first = first;
+    if (this.#unread.length > 0) this.#unread = this.#unread.filter((sent) => endOf(sent) > answered);
+  }
+
+  add(value: unknown, moves: readonly object[] | undefined, workMs: number): void {
+    if (typeof value === 'object' && value !== null) {
+      // Two callers must not get one object.
+      if (this.#objects.has(value)) {
+        try {
+          value = structuredClone(value);
+        } catch (error) {
+          return this.addFailure(notCloneable('result', value, error, this.#port.copies), workMs);
+        }
+      }
+      this.#objects.add(value);
+    }
+    if (moves !== undefined) (this.#moves ??= new Map()).set(this.#values.length, moves);
+    this.#values.push(value);
+    this.#workMs += workMs;
+  }
+
+  addFailure(error: unknown, workMs: number): void {
+    (this.#failed ??= []).push({ offset: this.#values.length, thrown: encodeThrow(error) });
+    this.#values.push(undefined);
+    this.#workMs += workMs;
+  }
+
+  /** A call the host has taken back: it only keeps its place in the order. */
+  addNothing(): void {
+    (this.#failed ??= []).push({ offset: this.#values.length, thrown: undefined });
+    this.#values.push(undefined);
+  }
+
+  flush(): void {
+    if (this.#values.length === 0) return;
+    const answers: Answers = {
+      first: this.#first,
+      values: this.#values,
+      failed: this.#failed,
+      workMs: this.#workMs,
+      moves: this.#moves,
+    };
+    this.#first += this.#values.length;
+    this.#values = [];
+    this.#failed = undefined;
+    this.#moves = undefined;
+    this.#workMs = 0;
+    this.#objects.clear();
+    this.#unread.push(answers);
+    try {
+      const transfer = answers.moves === undefined ? [] : [...answers.moves.values()].flat();
+      refuseDetached(transfer);
+      this.#port.post(frameOf(answers), transfer);
+    } catch {
+      this.#sendSingly(answers);
+    }
+  }
+
+  /** The host could not read a frame (a result nested too deep for its stack, say): everything since goes once more. */
+  resend(from: number): void {
+    const unread = this.#unread.filter((sent) => endOf(sent) > from);
+    this.#port.post({ resendingTo: this.#first }, []);
+    for (const sent of unread) this.#sendSingly(sent);
+  }
+
+  #sendSingly({ first, values, failed, workMs, moves }: Answers): void {
+    values.forEach((value, offset) => {
+      const failure = failed?.find((each) => each.offset === offset);
+      const alone = {
+        first: first + offset,
+        values: [value],
+        failed: failure && [{ ...failure, offset: 0 }],
+        workMs: workMs / values.length,
+      };
+      try {
+        const transfer = moves?.get(offset) ?? [];
+        refuseDetached(transfer);
+        this.#port.post(alone, transfer);
+      } catch (error) {
+        const thrown = encodeThrow(notCloneable('result', value, error, this.#port.copies));
+        this.#port.post({ ...alone, values: [undefined], failed: [{ offset: 0, thrown }] }, []);
+      }
+    });
+  }
+}
+
+function frameOf({ first, values, failed, workMs }: Answers): AnswerFrame {
+  return { first, values, failed, workMs };
+}
+
+function endOf(sent: AnswerFrame): number {
+  return sent.first + sent.values.length;
+}

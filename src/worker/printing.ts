@@ -1,0 +1,20 @@
+import type { Writable } from 'node:stream';
+
+/**
+ * A thread's output reaches the parent in messages of its own, each acknowledged, and what is written before the
+ * acknowledgement waits in the stream.
+ *
+ * @returns a promise for the moment when all that was printed so far has arrived; `undefined` when it has
+ */
+export function printing(): Promise<void> | undefined {
+  const waiting = [process.stdout, process.stderr].filter((stream) => stream.writableLength > 0);
+  if (waiting.length === 0) return undefined;
+  return Promise.all(waiting.map(arrived)).then(() => undefined);
+}
+
+function arrived(stream: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.write('', () => resolve());
+    stream.once('close', resolve);
+  });
+}
