@@ -13,7 +13,7 @@ import { type HeldCall, Slot, type SlotOwner } from './slot.ts';
 const startAttempts = 5;
 const firstRetryMs = 100;
 /** How long a worker that was told to end may take before it is left behind. */
-const endMs = 2_000;
+const endMs = 1_000;
 
 /**
  * Some workers and the calls for them. A call waits here until a worker has room for its chunk; a worker that
@@ -30,6 +30,8 @@ export class WorkerPool implements Executor, SlotOwner {
   readonly #slots: (Slot | undefined)[] = [];
   /** Failed starts in a row, for each slot. */
   readonly #failedStarts: number[];
+  /** Slots whose worker has come up, or failed to, once. */
+  readonly #verdicts = new Set<number>();
   readonly #queue = new Ring<HeldCall>();
   readonly #costs = new Map<ResolvedTask, number>();
   #state: 'open' | 'closing' | 'broken' = 'open';
@@ -76,23 +78,25 @@ export class WorkerPool implements Executor, SlotOwner {
 
   async shutdown({ timeoutSeconds }: { readonly timeoutSeconds: number }): Promise<void> {
     if (this.#state === 'open') this.#state = 'closing';
-    this.#giveUp(new NotStartedError('the pool was shut down before the job began'));
+    const reason = new NotStartedError('the pool was shut down');
+    this.#giveUp(reason);
     for (const retry of this.#retries) this.#deadlines.clear(retry);
     const live = this.#slots.filter((slot) => slot !== undefined);
     if (live.length === 0) return;
     for (const slot of live) if (slot.idle) slot.kill();
     const killAt = this.#clock.now() + timeoutSeconds * 1000;
-    const kill = this.#deadlines.set(killAt, () => this.#killAll(), { keepsAlive: true });
-    const leave = this.#deadlines.set(killAt + endMs, () => this.#leaveBehind(), { keepsAlive: true });
+    const kill = this.#deadlines.set(killAt, () => this.#killAll(reason), { keepsAlive: true });
+    const abandon = this.#deadlines.set(killAt + endMs, () => this.#abandonAll(), { keepsAlive: true });
     await this.#ended;
     this.#deadlines.clear(kill);
-    this.#deadlines.clear(leave);
+    this.#deadlines.clear(abandon);
   }
 
   slotUp(slot: Slot): void {
     if (this.#state !== 'open') return slot.kill();
     this.#options.logger.debug('worker up', { pool: this.#options.name, worker: slot.number });
-    this.#markReady();
+    this.#verdicts.add(slot.number);
+    this.#readyWhenTried();
     this.#dispatch();
   }
 
@@ -144,7 +148,14 @@ export class WorkerPool implements Executor, SlotOwner {
     }
   }
 
+  /** Ready when every worker has been tried, so that work does not begin on half of them, and one is up. */
+  #readyWhenTried(): void {
+    if (this.#verdicts.size === this.workers && this.#slots.some((slot) => slot?.up)) this.#markReady();
+  }
+
   #retry(number: number, failure: unknown): void {
+    this.#verdicts.add(number);
+    this.#readyWhenTried();
     const failed = ++this.#failedStarts[number];
     if (failed < startAttempts) {
       const at = this.#clock.now() + firstRetryMs * 2 ** (failed - 1);
@@ -177,18 +188,17 @@ export class WorkerPool implements Executor, SlotOwner {
       call.settle({ status: 'returned', reason });
   }
 
-  #killAll(): void {
-    for (const slot of this.#slots) slot?.kill();
+  #killAll(reason: Error): void {
+    for (const slot of this.#slots) slot?.kill(reason);
   }
 
-  #leaveBehind(): void {
+  #abandonAll(): void {
     for (const slot of this.#slots) slot?.abandon();
-    const left = this.#slots.filter((slot) => slot !== undefined).length;
+    const workers = this.#slots.filter((slot) => slot !== undefined).length;
     this.#options.logger.warn('workers that cannot be ended were left behind', {
       pool: this.#options.name,
-      workers: left,
+      workers,
     });
-    this.#markEnded();
   }
 
   #slotOf(call: HeldCall): Slot | undefined {

@@ -11,6 +11,7 @@ import type { Boot, DyingFrame, WorkerFrame } from '../wire/frame.ts';
 import { HostProgressFile } from '../wire/progress-file.ts';
 import { toBytes } from '../wire/serialize.ts';
 import type { WorkerSettings } from './executor.ts';
+import { inheritedFlags } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
 
 const entry = fileURLToPath(new URL('../worker/entry-process.js', import.meta.url));
@@ -81,17 +82,12 @@ function forkWorker(progressFd: number, options: WorkerSettings | undefined): Ch
   return fork(entry, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
-    execArgv: [...(options?.execArgv ?? inheritedFlags()), ...limitFlags(options?.resourceLimits)],
+    execArgv: [
+      ...(options?.execArgv ?? inheritedFlags() ?? process.execArgv),
+      ...limitFlags(options?.resourceLimits),
+    ],
     ...(typeof options?.env === 'object' ? { env: options.env } : {}),
   });
-}
-
-/** Flags that concern the program's own source would keep the worker's from being found. */
-function inheritedFlags(): string[] {
-  const flags = [...process.execArgv];
-  const source = flags.findIndex((flag) => /^(-e|--eval|-p|--print|-pe)$/.test(flag));
-  if (source >= 0) flags.splice(source, 2);
-  return flags.filter((flag) => !/^--(input-type|inspect)/.test(flag));
 }
 
 function limitFlags(limits: WorkerSettings['resourceLimits']): string[] {

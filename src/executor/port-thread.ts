@@ -1,6 +1,7 @@
 import { MessageChannel, receiveMessageOnPort, type TransferListItem, Worker } from 'node:worker_threads';
 import type { Boot, WorkerFrame } from '../wire/frame.ts';
 import { ProgressWords } from '../wire/progress-words.ts';
+import { inheritedFlags } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
 
 /**
@@ -9,10 +10,12 @@ import type { Spawn } from './port.ts';
  */
 export const spawnThread: Spawn = (options, events) => {
   const { asyncTasks, preload, workerData, workerOptions, logger, name } = options;
+  const execArgv = workerOptions?.execArgv === undefined ? inheritedFlags() : undefined;
   const progress = new ProgressWords();
   const { port1: port, port2 } = new MessageChannel();
   const boot: Boot = { asyncTasks, preload, workerData };
   const worker = new Worker(new URL('../worker/entry-thread.js', import.meta.url), {
+    ...(execArgv === undefined ? {} : { execArgv }),
     ...workerOptions,
     name,
     workerData: { port: port2, boot, memory: progress.memory },

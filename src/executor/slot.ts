@@ -1,6 +1,6 @@
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { sharedNow } from '../ground/clock.ts';
-import { TimeoutError, WorkerCrashedError } from '../ground/errors.ts';
+import { TimeoutError } from '../ground/errors.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow, type EncodedThrow } from '../wire/error-codec.ts';
 import type { AnswerFrame, CallFrame, WorkerFrame } from '../wire/frame.ts';
@@ -9,6 +9,7 @@ import { inFlightLimit } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
 import { chunksPerWorker } from './chunk.ts';
+import { crashOf, describeExit, type WorkerExit } from './crash.ts';
 import type { ExecutorCall, ExecutorCreateOptions } from './executor.ts';
 import type { Spawn, WorkerPort } from './port.ts';
 
@@ -50,7 +51,7 @@ export class Slot {
   /** Whether it has ever begun a call. One that has can only have died of a job, not of its start. */
   proven = false;
   readonly #owner: SlotOwner;
-  readonly #name: string;
+  readonly #options: ExecutorCreateOptions;
   readonly #deadlines: Deadlines;
   readonly #port: WorkerPort;
   readonly #calls: (HeldCall | undefined)[] = new Array<HeldCall | undefined>(inFlightLimit).fill(undefined);
@@ -65,6 +66,8 @@ export class Slot {
   #startDeadline: Deadline;
   /** Why the worker is ending, as far as it has been told. */
   #failure: unknown;
+  /** Why it was asked to. */
+  #endReason: Error | undefined;
   /** Answers up to here are to come once more, singly; those that come meanwhile are ignored. */
   #resending: 'no' | 'asked' | number = 'no';
 
@@ -78,7 +81,7 @@ export class Slot {
   ) {
     this.number = number;
     this.#owner = owner;
-    this.#name = options.name;
+    this.#options = options;
     this.#deadlines = deadlines;
     this.#port = spawn(options, {
       frame: (frame) => this.#receive(frame),
@@ -159,22 +162,27 @@ export class Slot {
 
   /** Ends the worker because of the call it runs, which settles with `reason` at once. What it has not begun goes elsewhere. */
   endCall(call: HeldCall, reason: unknown): void {
+    this.#logEnd(call, reason);
     this.#forget(call.seat! & mask, call);
     this.#owner.slotGaveBack(this.takeBackLast(Infinity));
     this.kill();
     call.settle({ status: 'rejected', reason });
   }
 
-  kill(): void {
+  /** @param reason what the call it runs is told as the cause */
+  kill(reason?: Error): void {
     if (this.#state === 'ending' || this.#state === 'down') return;
     this.#state = 'ending';
+    this.#endReason = reason;
     this.#deadlines.clear(this.#startDeadline);
     this.#port.kill();
   }
 
-  /** Lets the process end although this worker has not. */
+  /** The worker cannot be ended (it is in a long native call): nobody waits for it any more, and the process may end. */
   abandon(): void {
     this.#port.keepAlive(false);
+    const { name: pool } = this.#options;
+    this.#settleLost({ pool, exitCode: undefined, signal: undefined, cause: this.#endReason });
   }
 
   #post(calls: readonly HeldCall[], now: number): unknown {
@@ -290,14 +298,17 @@ export class Slot {
     this.#endChunks();
   }
 
-  /** The words of the calls in flight say what the worker had begun. */
   #exited(exitCode: number | undefined, signal: string | undefined): void {
     const wasAsked = this.#state === 'ending' && this.#failure === undefined;
     this.#state = 'down';
     this.#deadlines.clear(this.#startDeadline);
-    const failure = wasAsked
-      ? undefined
-      : (this.#failure ?? new Error(describeExit(this.#name, exitCode, signal)));
+    const exit = { pool: this.#options.name, exitCode, signal, cause: this.#failure ?? this.#endReason };
+    this.#owner.slotGaveBack(this.#settleLost(exit));
+    this.#owner.slotDown(this, wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
+  }
+
+  /** Settles what was with the worker, by what it had begun. @returns the calls that can go elsewhere */
+  #settleLost(exit: WorkerExit): HeldCall[] {
     const givenBack: HeldCall[] = [];
     for (; this.#head < this.#tail; this.#head++) {
       const place = this.#head & mask;
@@ -308,14 +319,17 @@ export class Slot {
       if (state !== 'queued') this.proven = true;
       if (state === 'queued' && call.transfer.length === 0) givenBack.push(call);
       else {
-        const phase = state === 'queued' ? 'queued' : state === 'begun' ? 'running' : 'finished';
-        const message = `${describeExit(this.#name, exitCode, signal)}; the job ${whatBecameOfIt[phase]}`;
-        const reason = new WorkerCrashedError(message, { phase, exitCode, signal, cause: this.#failure });
+        const reason = crashOf(exit, state);
+        this.#logEnd(call, reason);
         call.settle({ status: 'rejected', reason });
       }
     }
-    this.#owner.slotGaveBack(givenBack);
-    this.#owner.slotDown(this, failure);
+    return givenBack;
+  }
+
+  #logEnd({ owner, task }: HeldCall, error: unknown): void {
+    const fields = { pool: this.#options.name, worker: this.number, owner, task: task.name, error };
+    this.#options.logger.warn('a job ended with its worker', fields);
   }
 
   /** Ends the call when it has run for `timeoutSeconds`. It may begin later than it was sent; then the look is repeated. */
@@ -346,16 +360,4 @@ export class Slot {
     this.#deadlines.clear(this.#timers.get(call));
     this.#timers.delete(call);
   }
-}
-
-const whatBecameOfIt = {
-  queued: 'had not begun, but its transferred memory is gone',
-  running: 'was running',
-  finished: 'had finished, but its result is lost',
-} as const;
-
-function describeExit(name: string, exitCode: number | undefined, signal: string | undefined): string {
-  return signal === undefined
-    ? `a worker of ${name} exited with code ${exitCode}`
-    : `a worker of ${name} was ended by ${signal}`;
 }

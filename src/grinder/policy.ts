@@ -32,10 +32,11 @@ export function dueInMs(queue: Queue, { batchSizeThreshold, maxWaitMs, dispatch 
 export function batchSize(
   waiting: number,
   batchesThatCanBegin: number,
-  { batchSizeThreshold, maxBatchSize }: BatchingLimits,
+  { batchSizeThreshold, maxBatchSize, dispatch }: BatchingLimits,
 ): number {
   const share = Math.ceil(waiting / Math.max(1, batchesThatCanBegin));
-  return Math.min(waiting, maxBatchSize, Math.max(share, batchSizeThreshold));
+  const least = dispatch === 'natural' ? 1 : batchSizeThreshold;
+  return Math.min(waiting, maxBatchSize, Math.max(share, least));
 }
 
 /** How many due items join a batch that is open: one for each worker that would otherwise be idle. */

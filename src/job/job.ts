@@ -30,7 +30,7 @@ export interface JobAccount {
 
 type Resolve = (value: unknown) => void;
 
-let lastPromise: Promise<unknown>;
+let lastPromise: Promise<unknown> | undefined;
 let lastResolve: Resolve;
 const keepResolve = (resolve: Resolve): void => {
   lastResolve = resolve;
@@ -38,7 +38,10 @@ const keepResolve = (resolve: Resolve): void => {
 
 /** The promise of the job constructed last. To be asked for at once: jobs do not keep their promises. */
 export function promiseOfLastJob(): Promise<unknown> {
-  return lastPromise;
+  const promise = lastPromise!;
+  lastPromise = undefined; // Nothing of a job is kept once it has settled.
+  lastResolve = ignore;
+  return promise;
 }
 
 const nothing: readonly unknown[] = [];

@@ -1,3 +1,4 @@
+import { NotStartedError } from '../ground/errors.ts';
 import type { Executor, ExecutorBackend, ExecutorCreateOptions } from '../executor/executor.ts';
 import { OpeningExecutor } from '../executor/opening.ts';
 
@@ -14,18 +15,29 @@ export class ManagedPool {
   /** It can run nothing any more. */
   brokenBy: Error | undefined;
 
+  readonly #shutDown: Promise<Error>;
+  #markShutDown!: (reason: Error) => void;
+
   constructor(backend: ExecutorBackend, options: ExecutorCreateOptions, now: number) {
     this.name = options.name;
     this.idleSinceMs = now;
     this.executor = openExecutor(backend, options);
+    this.#shutDown = new Promise((resolve) => (this.#markShutDown = resolve));
   }
 
-  /** Resolves when it is up, or with the reason when it is broken. */
+  /** Resolves when it is up, or with the reason when it never will be. */
   async whenUp(): Promise<Error | undefined> {
     const { ready, broken } = this.executor;
-    const failure = await Promise.race([ready, ...(broken === undefined ? [] : [broken])]);
+    const ends: Promise<Error | undefined>[] = [this.#shutDown];
+    if (broken !== undefined) ends.push(broken);
+    const failure = await Promise.race([...ends, Promise.resolve(ready).then(() => undefined)]);
     if (failure === undefined) this.isUp = true;
-    return failure ?? undefined;
+    return failure;
+  }
+
+  async shutdown(timeoutSeconds: number): Promise<void> {
+    this.#markShutDown(new NotStartedError(`${this.name} was shut down while it came up`));
+    await this.executor.shutdown({ timeoutSeconds });
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ExecutorBackend } from '../executor/executor.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { BrokenExecutorError } from '../ground/errors.ts';
+import { BrokenExecutorError, LeasepoolError } from '../ground/errors.ts';
 import { Ledger } from './ledger.ts';
 import { ManagedPool } from './managed-pool.ts';
 import type { ManagerSettings } from './manager-options.ts';
@@ -17,7 +17,7 @@ export interface PoolsOwner {
 /** After a pool could not be kept up, none is opened for this long: each attempt costs seconds. */
 const breakMs = 5_000;
 /** How much longer than it was given a pool may take to shut down before it is left behind. */
-const shutdownSlackMs = 5_000;
+const shutdownSlackMs = 2_000;
 
 /** The pools of a manager: opens, lends, shrinks and closes them. */
 export class Pools {
@@ -62,7 +62,10 @@ export class Pools {
     this.#checkLater();
     const failures = await Promise.all(pools.map((pool) => pool.whenUp()));
     const failed = failures.find((failure) => failure !== undefined);
-    if (failed !== undefined && failures.every((failure) => failure !== undefined)) throw failed;
+    if (failed === undefined || failures.some((failure) => failure === undefined)) return;
+    throw failed instanceof LeasepoolError
+      ? failed
+      : new BrokenExecutorError(`no pool comes up: ${failed.message}`, { cause: failed });
   }
 
   /** A pool to lease; `undefined` when all are and no more may be opened. @throws {@link BrokenExecutorError} soon after one broke */
@@ -202,35 +205,37 @@ export class Pools {
     return pools;
   }
 
+  /** Resolves when the pool is closed, or when that takes too long; a pool that still holds a worker counts until it does not. */
   #close(pool: ManagedPool, timeoutSeconds: number): Promise<void> {
+    const { logger } = this.#settings;
     this.ledger.move(pool, 'closing');
-    const closed = this.#shutDown(pool, timeoutSeconds).then(() => {
-      this.#closings.delete(closed);
+    const closed = pool.shutdown(timeoutSeconds).catch((error: unknown) => {
+      logger.error('a pool failed to shut down', { pool: pool.name, error });
+    });
+    void closed.then(() => {
       this.ledger.remove(pool);
-      this.#settings.logger.debug('pool closed', { pool: pool.name });
+      logger.debug('pool closed', { pool: pool.name });
       if (this.#open) this.#owner.poolFree();
     });
-    this.#closings.add(closed);
-    return closed;
+    const waited = this.#noLongerThan(closed, timeoutSeconds * 1000 + shutdownSlackMs, () => {
+      logger.error('a pool that does not shut down is left behind', { pool: pool.name });
+    });
+    this.#closings.add(waited);
+    return waited.finally(() => this.#closings.delete(waited));
   }
 
-  async #shutDown(pool: ManagedPool, timeoutSeconds: number): Promise<void> {
-    const { logger } = this.#settings;
-    let giveUp: Deadline | undefined;
-    const overdue = new Promise<void>((resolve) => {
-      const leave = (): void => {
-        logger.error('a pool did not shut down and was left behind', { pool: pool.name });
+  #noLongerThan(done: Promise<void>, ms: number, onOverdue: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const giveUp = (): void => {
+        onOverdue();
         resolve();
       };
-      const at = this.#clock.now() + timeoutSeconds * 1000 + shutdownSlackMs;
-      giveUp = this.#deadlines.set(at, leave, { keepsAlive: true });
+      const overdue = this.#deadlines.set(this.#clock.now() + ms, giveUp, { keepsAlive: true });
+      void done.then(() => {
+        this.#deadlines.clear(overdue);
+        resolve();
+      });
     });
-    try {
-      await Promise.race([pool.executor.shutdown({ timeoutSeconds }), overdue]);
-    } catch (error) {
-      logger.error('a pool failed to shut down', { pool: pool.name, error });
-    }
-    this.#deadlines.clear(giveUp);
   }
 
   #checkLater(): void {

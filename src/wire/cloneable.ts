@@ -47,7 +47,7 @@ export function blame(root: string, value: unknown, test: CloneTest = byStructur
     if (!guilty.readable) return path;
     part = guilty.value;
   }
-  return path;
+  return root; // Too deep to name one part: the depth itself is to blame.
 }
 
 function canClone(value: unknown, test: CloneTest): boolean {

@@ -1,0 +1,94 @@
+import { TaskReferenceError } from '../ground/errors.ts';
+
+/** Names that no author wrote into a module, or that look as if they came along: what they are, and what to do. */
+const remarks: readonly (readonly [RegExp, string])[] = [
+  [/^__vi(?:te_ssr)?_/, 'an import, as Vite and vitest rewrite it'],
+  [/^__webpack_|__WEBPACK_/, 'an import, as webpack rewrites it'],
+  [/^cov_\w+$/, 'a coverage counter of istanbul: use V8 coverage, or leave this file out'],
+  [
+    /^(?:require|module|exports|__filename|__dirname)$/,
+    'given to its CommonJS module: use `await import()` in the function',
+  ],
+  [/^__[a-z]|^tslib_\d/, 'a helper that the compiler put in: compile for a newer target'],
+  [
+    /^_(?:async_?|await_?|call_?super|class_?|construct$|create_?|define_?|extends$|get_?|inherits|instanceof|iterable_?|object_?|possible_?|regenerator|set_?|sliced_?|super_?|tagged_?|to_?|ts_|type_?of|wrap_?)/i,
+    'perhaps a helper that the compiler put in: compile for a newer target',
+  ],
+];
+
+/** Name of a task whose function has none. */
+export const anonymous = 'anonymous';
+
+export interface Refusal {
+  readonly name: string;
+  /** The function's text, to show which is meant when it has no name. */
+  readonly text?: string | undefined;
+  /** What is in the way: "it uses `super`". */
+  readonly reason: string;
+  /** What to do instead, unless it is to name the function with `defineTasks()`. */
+  readonly remedy?: string | undefined;
+  readonly freeVariables?: readonly string[] | undefined;
+  readonly cause?: unknown;
+}
+
+const define = 'put it into a module of its own and name it there: defineTasks(import.meta.url, { … })';
+
+/** The error for a function that cannot be sent: what is in the way, and what to do. */
+export function notPortable({
+  name,
+  text,
+  reason,
+  remedy,
+  freeVariables,
+  cause,
+}: Refusal): TaskReferenceError {
+  const message =
+    `cannot run ${name === anonymous ? unnamed(text) : `'${name}'`} in another thread: ${reason}. ` +
+    (remedy ?? `${define[0]!.toUpperCase()}${define.slice(1)}.`);
+  return new TaskReferenceError('ERR_LEASEPOOL_TASK_NOT_PORTABLE', message, {
+    taskName: name,
+    freeVariables,
+    ...(cause === undefined ? undefined : { cause }),
+  });
+}
+
+function unnamed(text: string | undefined): string {
+  if (text === undefined) return 'this function';
+  const line = text.replace(/\s+/g, ' ');
+  return line.length > 50 ? `\`${line.slice(0, 50)}…\`` : `\`${line}\``;
+}
+
+export interface Uses {
+  readonly name: string;
+  readonly text?: string | undefined;
+  readonly freeVariables: readonly string[];
+  readonly usesThis?: boolean | undefined;
+}
+
+/** The refusal of a function that uses what is around it: variables, and `this`. */
+export function usesSurroundings({ name, text, freeVariables, usesThis = false }: Uses): Refusal {
+  const shown = freeVariables.slice(0, mostShown).map((variable) => `'${variable}'`);
+  if (usesThis) shown.unshift('`this`');
+  if (freeVariables.length > mostShown) shown.push(`${freeVariables.length - mostShown} more`);
+  const list = shown.length === 1 ? shown[0]! : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)!}`;
+  if (freeVariables.length === 0) return { name, text, reason: `it uses ${list}` };
+  return {
+    name,
+    text,
+    reason: `it uses ${list} from the scope around it${remarkOn(freeVariables, name)}`,
+    remedy: `Pass what it needs as arguments, or ${define}.`,
+    freeVariables,
+  };
+}
+
+const mostShown = 5;
+
+function remarkOn(variables: readonly string[], taskName: string): string {
+  if (variables.includes(taskName))
+    return ` ('${taskName}' is itself: write it as function ${taskName}(…) { … })`;
+  for (const [pattern, remark] of remarks) {
+    const variable = variables.find((name) => pattern.test(name));
+    if (variable !== undefined) return ` ('${variable}' is ${remark})`;
+  }
+  return '';
+}

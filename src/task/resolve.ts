@@ -1,0 +1,67 @@
+import { TaskReferenceError } from '../ground/errors.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import { definedReference } from './define.ts';
+import { knownReference, referenceTo } from './intern.ts';
+import { portableTask } from './portable.ts';
+import { moduleString } from './reference.ts';
+import type { AnyFunction } from './reference.ts';
+import { notPortable } from './refusal.ts';
+import type { Refusal } from './refusal.ts';
+
+/** What was found out about functions that no table names. */
+const remembered = new WeakMap<AnyFunction, ResolvedTask | Refusal>();
+
+let lastFunction: AnyFunction | undefined;
+let lastTask: ResolvedTask;
+
+/**
+ * What a task is on its way to a worker: a function named by `defineTasks()` and a {@link TaskRef} become references,
+ * any other function its source text.
+ *
+ * The same function, and the same module and name, give the identical object, so that tasks can be compared by identity.
+ *
+ * @throws {@link TaskReferenceError} `ERR_LEASEPOOL_TASK_INVALID`, `…_TASK_NOT_PORTABLE`, `…_TASK_MODULE` (a reference to no module).
+ */
+export function resolveTask(task: unknown): ResolvedTask {
+  if (typeof task !== 'function') return resolveReference(task);
+  if (task === lastFunction) return lastTask;
+  const resolved = resolveFunction(task as AnyFunction);
+  lastFunction = task as AnyFunction;
+  lastTask = resolved;
+  return resolved;
+}
+
+function resolveFunction(task: AnyFunction): ResolvedTask {
+  const defined = definedReference(task);
+  if (defined !== undefined) return defined;
+  let found = remembered.get(task);
+  if (found === undefined) remembered.set(task, (found = portableTask(task)));
+  if ('reason' in found) throw notPortable(found);
+  return found;
+}
+
+/** Not remembered per object: one written by hand may change. */
+function resolveReference(task: unknown): ResolvedTask {
+  if (
+    typeof task === 'object' &&
+    task !== null &&
+    Object.hasOwn(task, 'module') &&
+    Object.hasOwn(task, 'name')
+  ) {
+    const { module, name } = task as { readonly module: unknown; readonly name: unknown };
+    if (typeof module === 'string' && typeof name === 'string') {
+      return knownReference(module, name) ?? referenceTo(moduleString(module, name), name);
+    }
+  }
+  throw new TaskReferenceError(
+    'ERR_LEASEPOOL_TASK_INVALID',
+    `a task is a function, or a reference { module, name } of two strings; got ${describe(task)}.`,
+    { taskName: '' },
+  );
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a value of type ${typeof value}`;
+  return value instanceof Promise ? 'a promise (await it first)' : 'an object that is neither';
+}
