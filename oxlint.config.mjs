@@ -17,6 +17,8 @@ const guardedModules = {
     'src/threads/**',
     // markAsUncloneable.
     'src/ground/uncloneable.ts',
+    // SHARE_ENV.
+    'src/lease/manager-options.ts',
   ],
   child_process: ['src/executor/port-process.ts'],
 };

@@ -2,12 +2,12 @@ import type { Clock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
 import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
 import { Ring } from '../ground/ring.ts';
-import { inFlightLimit } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { chunkSize, nextCost } from './chunk.ts';
 import type { Executor, ExecutorCall, ExecutorCreateOptions, SubmitReceipt } from './executor.ts';
+import { type HeldCall, InFlight } from './in-flight.ts';
 import type { Spawn } from './port.ts';
-import { type HeldCall, Slot, type SlotOwner } from './slot.ts';
+import { Slot, type SlotOwner } from './slot.ts';
 
 /** Attempts to bring a worker up before it is given up, and the wait after the first of them; it doubles. */
 const startAttempts = 5;
@@ -33,7 +33,7 @@ export class WorkerPool implements Executor, SlotOwner {
   /** Slots whose worker has come up, or failed to, once. */
   readonly #verdicts = new Set<number>();
   readonly #queue = new Ring<HeldCall>();
-  readonly #costs = new Map<ResolvedTask, number>();
+  readonly #costs = new WeakMap<ResolvedTask, number>();
   #state: 'open' | 'closing' | 'broken' = 'open';
   #brokenBy: BrokenExecutorError | undefined;
   #markReady!: () => void;
@@ -70,10 +70,7 @@ export class WorkerPool implements Executor, SlotOwner {
   }
 
   endCalls(calls: readonly HeldCall[], reason: unknown): void {
-    for (const call of calls) {
-      const slot = this.#slotOf(call);
-      if (slot?.isRunning(call)) slot.endCall(call, reason);
-    }
+    for (const call of calls) this.#slotOf(call)?.endCall(call, reason);
   }
 
   async shutdown({ timeoutSeconds }: { readonly timeoutSeconds: number }): Promise<void> {
@@ -202,7 +199,7 @@ export class WorkerPool implements Executor, SlotOwner {
   }
 
   #slotOf(call: HeldCall): Slot | undefined {
-    return call.seat === undefined ? undefined : this.#slots[Math.floor(call.seat / inFlightLimit)];
+    return call.seat === undefined ? undefined : this.#slots[InFlight.workerOf(call.seat)];
   }
 
   /** Gives every worker what it has room for, the emptiest first. */
@@ -255,7 +252,7 @@ export class WorkerPool implements Executor, SlotOwner {
       if (slot === undefined || !slot.up || !slot.idle) continue;
       const busiest = this.#busiest();
       if (busiest === undefined) return;
-      const taken = busiest.takeBackLast(Math.ceil((busiest.unanswered - 1) / 2));
+      const taken = busiest.takeBackLast(Math.ceil((busiest.held - 1) / 2));
       if (taken.length > 0) this.#sendChunk(slot, taken);
     }
   }
@@ -263,7 +260,7 @@ export class WorkerPool implements Executor, SlotOwner {
   #busiest(): Slot | undefined {
     let best: Slot | undefined;
     for (const slot of this.#slots) {
-      if (slot !== undefined && slot.up && slot.unanswered > Math.max(1, best?.unanswered ?? 0)) best = slot;
+      if (slot !== undefined && slot.up && slot.held > Math.max(1, best?.held ?? 0)) best = slot;
     }
     return best;
   }

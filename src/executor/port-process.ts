@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { systemClock } from '../ground/clock.ts';
+import { systemClock, type Timer } from '../ground/clock.ts';
 import { decodeThrow } from '../wire/error-codec.ts';
 import { FrameReader } from '../wire/frame-stream.ts';
 import type { Boot, DyingFrame, WorkerFrame } from '../wire/frame.ts';
 import { HostProgressFile } from '../wire/progress-file.ts';
 import { toBytes } from '../wire/serialize.ts';
 import type { WorkerSettings } from './executor.ts';
-import { inheritedFlags } from './inherited-flags.ts';
+import { flagsForProcess } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
 
 const entry = fileURLToPath(new URL('../worker/entry-process.js', import.meta.url));
@@ -39,9 +39,11 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
     else events.frame(frame);
   };
   let ended = false;
+  let lastAnswers: Timer | undefined;
   const end = (exitCode: number | null, signal: string | null): void => {
     if (ended) return;
     ended = true;
+    lastAnswers?.cancel();
     answers.destroy();
     events.exit(exitCode ?? undefined, signal ?? undefined);
     closeSync(progressFd);
@@ -57,7 +59,7 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
     if (answers.readableEnded) return end(exitCode, signal);
     answers.once('end', () => end(exitCode, signal));
     // Something that a job started may hold the pipe open.
-    systemClock.setTimer(() => end(exitCode, signal), lastAnswersMs);
+    lastAnswers = systemClock.setTimer(() => end(exitCode, signal), lastAnswersMs);
   });
   child.send(toBytes({ name, boot }), ignore);
 
@@ -82,10 +84,7 @@ function forkWorker(progressFd: number, options: WorkerSettings | undefined): Ch
   return fork(entry, [], {
     serialization: 'advanced',
     stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
-    execArgv: [
-      ...(options?.execArgv ?? inheritedFlags() ?? process.execArgv),
-      ...limitFlags(options?.resourceLimits),
-    ],
+    execArgv: [...(options?.execArgv ?? flagsForProcess()), ...limitFlags(options?.resourceLimits)],
     ...(typeof options?.env === 'object' ? { env: options.env } : {}),
   });
 }

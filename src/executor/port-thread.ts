@@ -1,8 +1,14 @@
-import { MessageChannel, receiveMessageOnPort, type TransferListItem, Worker } from 'node:worker_threads';
+import {
+  MessageChannel,
+  type MessagePort,
+  receiveMessageOnPort,
+  type TransferListItem,
+  Worker,
+} from 'node:worker_threads';
 import type { Boot, WorkerFrame } from '../wire/frame.ts';
 import { ProgressWords } from '../wire/progress-words.ts';
-import { inheritedFlags } from './inherited-flags.ts';
-import type { Spawn } from './port.ts';
+import { flagsForThread } from './inherited-flags.ts';
+import type { PortEvents, Spawn } from './port.ts';
 
 /**
  * A worker thread. It has a message port of its own: `parentPort` is within reach of jobs, which might close it
@@ -10,7 +16,7 @@ import type { Spawn } from './port.ts';
  */
 export const spawnThread: Spawn = (options, events) => {
   const { asyncTasks, preload, workerData, workerOptions, logger, name } = options;
-  const execArgv = workerOptions?.execArgv === undefined ? inheritedFlags() : undefined;
+  const execArgv = workerOptions?.execArgv === undefined ? flagsForThread() : undefined;
   const progress = new ProgressWords();
   const { port1: port, port2 } = new MessageChannel();
   const boot: Boot = { asyncTasks, preload, workerData };
@@ -24,13 +30,7 @@ export const spawnThread: Spawn = (options, events) => {
   worker.on('error', (error) => events.failed(error));
   worker.on('exit', (exitCode) => {
     // Whatever the thread sent has been queued by now; take it in before the verdict on the rest.
-    for (
-      let received = receiveMessageOnPort(port);
-      received !== undefined;
-      received = receiveMessageOnPort(port)
-    ) {
-      events.frame(received.message as WorkerFrame);
-    }
+    while (takeIn(port, events));
     port.close();
     events.exit(exitCode, undefined);
   });
@@ -49,3 +49,16 @@ export const spawnThread: Spawn = (options, events) => {
     kill: () => void worker.terminate(),
   };
 };
+
+/** @returns `false` when there was nothing */
+function takeIn(port: MessagePort, events: PortEvents): boolean {
+  let received: { message: WorkerFrame } | undefined;
+  try {
+    received = receiveMessageOnPort(port) as { message: WorkerFrame } | undefined;
+  } catch (error) {
+    events.unreadable(error);
+    return true;
+  }
+  if (received !== undefined) events.frame(received.message);
+  return received !== undefined;
+}

@@ -1,23 +1,17 @@
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { sharedNow } from '../ground/clock.ts';
 import { TimeoutError } from '../ground/errors.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow, type EncodedThrow } from '../wire/error-codec.ts';
-import type { AnswerFrame, CallFrame, WorkerFrame } from '../wire/frame.ts';
+import type { AnswerFrame, WorkerFrame } from '../wire/frame.ts';
 import { packCalls, TaskNumbers } from '../wire/pack.ts';
-import { inFlightLimit } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
 import { chunksPerWorker } from './chunk.ts';
 import { crashOf, describeExit, type WorkerExit } from './crash.ts';
-import type { ExecutorCall, ExecutorCreateOptions } from './executor.ts';
+import type { ExecutorCreateOptions } from './executor.ts';
+import { type HeldCall, InFlight } from './in-flight.ts';
 import type { Spawn, WorkerPort } from './port.ts';
-
-/** A call that a pool holds. */
-export interface HeldCall extends ExecutorCall {
-  /** Where the pool holds it: for the pool's own use. */
-  seat?: number;
-}
+import { RunLimits } from './run-limits.ts';
 
 /** What a slot tells its pool. */
 export interface SlotOwner {
@@ -25,27 +19,23 @@ export interface SlotOwner {
   slotUp(slot: Slot): void;
   /** A chunk has been answered: there is room for another. */
   slotFreed(slot: Slot): void;
-  /** Answers came for calls of one task: what they cost. */
+  /** Calls of one task were made: what they cost. */
   slotMeasured(task: ResolvedTask, calls: number, workMs: number): void;
   /** These calls were never begun. They are to go elsewhere. */
   slotGaveBack(calls: readonly HeldCall[]): void;
-  /** The worker has ended. `failure` is why, unless it was asked to end. */
+  /** The worker has ended, or cannot be ended. `failure` is why, unless it was asked to end. Told once. */
   slotDown(slot: Slot, failure: unknown): void;
 }
 
-interface Chunk {
-  /** Index behind its last call. */
-  readonly end: number;
-  /** The task of all its calls, when they have one. */
-  readonly task: ResolvedTask | undefined;
+export interface Unsendable {
+  readonly call: HeldCall;
+  readonly reason: Error;
 }
 
-const mask = inFlightLimit - 1;
+/** How long a worker that did not come up may take to end. */
+const endMs = 1_000;
 
-/**
- * One worker and the calls it has: at most {@link chunksPerWorker} chunks. Indices count the calls since the
- * worker began; those from `#head` to `#tail` are not answered.
- */
+/** One worker: its life, and the messages to and from it. */
 export class Slot {
   readonly number: number;
   /** Whether it has ever begun a call. One that has can only have died of a job, not of its start. */
@@ -54,14 +44,9 @@ export class Slot {
   readonly #options: ExecutorCreateOptions;
   readonly #deadlines: Deadlines;
   readonly #port: WorkerPort;
-  readonly #calls: (HeldCall | undefined)[] = new Array<HeldCall | undefined>(inFlightLimit).fill(undefined);
-  readonly #chunks: Chunk[] = [];
+  readonly #inFlight: InFlight;
+  readonly #limits: RunLimits;
   readonly #taskNumbers = new TaskNumbers();
-  readonly #timers = new Map<HeldCall, Deadline>();
-  /** Calls that could not be taken back for whoever wanted them. Should the worker pass over one all the same, it goes there. */
-  readonly #wanted = new Set<HeldCall>();
-  #head = 0;
-  #tail = 0;
   #state: 'starting' | 'up' | 'ending' | 'down' = 'starting';
   #startDeadline: Deadline;
   /** Why the worker is ending, as far as it has been told. */
@@ -89,13 +74,14 @@ export class Slot {
       failed: (error) => (this.#failure ??= error),
       exit: (exitCode, signal) => this.#exited(exitCode, signal),
     });
-    const notUp = (): void => {
-      this.#failure = new Error(`the worker was not up within ${options.startTimeoutSeconds} s`);
-      this.kill();
-    };
-    this.#startDeadline = deadlines.set(now + options.startTimeoutSeconds * 1000, notUp, {
-      keepsAlive: true,
-    });
+    const { progress } = this.#port;
+    this.#inFlight = new InFlight(number, progress, (call) => this.#limits.forget(call));
+    const isRunning = (call: HeldCall): boolean => this.#inFlight.isRunning(call);
+    this.#limits = new RunLimits(deadlines, progress, isRunning, (call, reason) =>
+      this.endCall(call, reason),
+    );
+    const startMs = options.startTimeoutSeconds * 1000;
+    this.#startDeadline = deadlines.set(now + startMs, (at) => this.#notUp(at), { keepsAlive: true });
   }
 
   get up(): boolean {
@@ -104,69 +90,61 @@ export class Slot {
 
   /** Nothing to answer. */
   get idle(): boolean {
-    return this.#head === this.#tail;
+    return this.#inFlight.isEmpty;
   }
 
   /** Chunks it can take now. */
   get room(): number {
-    return this.#state === 'up' ? chunksPerWorker - this.#chunks.length : 0;
+    return this.#state === 'up' ? chunksPerWorker - this.#inFlight.chunks : 0;
   }
 
-  /** Calls not answered: the one in work, those behind it, and those taken back. */
-  get unanswered(): number {
-    return this.#tail - this.#head;
+  /** Calls it has begun or will. */
+  get held(): number {
+    return this.#inFlight.held;
   }
 
   /**
    * Sends a chunk; there must be room for it.
    * @returns the calls that cannot be sent, with the reason; nothing of them has moved
    */
-  send(calls: readonly HeldCall[], now: number): { call: HeldCall; reason: unknown }[] {
+  send(calls: readonly HeldCall[], now: number): Unsendable[] {
     if (this.idle) this.#port.keepAlive(true);
-    const unsendable = this.#post(calls, now) === undefined ? [] : this.#sendSingly(calls, now);
+    const error = this.#post(calls, now);
+    const unsendable =
+      error === undefined
+        ? []
+        : calls.length === 1
+          ? [refusal(calls[0], error, this.#port)]
+          : this.#sendSingly(calls, now);
     if (this.idle) this.#port.keepAlive(false);
     return unsendable;
   }
 
   /** @returns whether the call was with this worker and will never run there */
   takeBack(call: HeldCall): boolean {
-    const place = call.seat! & mask;
-    if (this.#calls[place] !== call) return false;
-    if (!this.#port.progress.takeBack(this.#indexAt(place))) {
-      this.#wanted.add(call);
-      return false;
-    }
-    this.#forget(place, call);
-    return true;
+    return this.#inFlight.takeBack(call);
   }
 
-  /** Takes back up to `count` calls, the last ones first, that are not begun and can go elsewhere. @returns them, in order */
+  /** Takes back up to `count` calls, the last ones first, that can go elsewhere. @returns them, in order */
   takeBackLast(count: number): HeldCall[] {
-    const taken: HeldCall[] = [];
-    for (let index = this.#tail - 1; index >= this.#head && taken.length < count; index--) {
-      const call = this.#calls[index & mask];
-      if (call === undefined) continue;
-      if (call.transfer.length > 0) continue; // Its memory has moved already.
-      if (!this.#port.progress.takeBack(index)) break;
-      this.#forget(index & mask, call);
-      taken.push(call);
-    }
-    return taken.reverse();
+    return this.#inFlight.takeBackLast(count);
   }
 
-  /** Whether the worker has begun this call and not ended it. */
-  isRunning(call: HeldCall): boolean {
-    const place = call.seat! & mask;
-    return this.#calls[place] === call && this.#port.progress.stateOf(this.#indexAt(place)) === 'begun';
-  }
-
-  /** Ends the worker because of the call it runs, which settles with `reason` at once. What it has not begun goes elsewhere. */
+  /**
+   * Ends the worker because of a call it runs, which settles with `reason` at once; what it has not begun goes
+   * elsewhere. Does nothing when the call is not running.
+   */
   endCall(call: HeldCall, reason: unknown): void {
-    this.#logEnd(call, reason);
-    this.#forget(call.seat! & mask, call);
-    this.#owner.slotGaveBack(this.takeBackLast(Infinity));
-    this.kill();
-    call.settle({ status: 'rejected', reason });
+    if (!this.#inFlight.isRunning(call)) return;
+    // First, so that the worker cannot go on to another call while it is being ended.
+    const notBegun = this.takeBackLast(Infinity);
+    if (this.#inFlight.isRunning(call)) {
+      this.#logEnd(call, reason);
+      this.#inFlight.drop(call);
+      this.kill();
+      call.settle({ status: 'rejected', reason });
+    }
+    this.#owner.slotGaveBack(notBegun);
   }
 
   /** @param reason what the call it runs is told as the cause */
@@ -185,44 +163,49 @@ export class Slot {
     this.#settleLost({ pool, exitCode: undefined, signal: undefined, cause: this.#endReason });
   }
 
+  #notUp(now: number): void {
+    this.#failure = new Error(`the worker was not up within ${this.#options.startTimeoutSeconds} s`);
+    this.kill();
+    const cannotEnd = (): void => {
+      this.#port.keepAlive(false);
+      this.#down(this.#failure);
+    };
+    this.#startDeadline = this.#deadlines.set(now + endMs, cannotEnd, { keepsAlive: true });
+  }
+
+  /** @returns why they could not be sent */
   #post(calls: readonly HeldCall[], now: number): unknown {
-    const first = this.#tail;
-    const frame: CallFrame = packCalls(calls, first, this.#head, this.#taskNumbers);
-    const { progress } = this.#port;
-    for (let offset = 0; offset < calls.length; offset++) progress.queue(first + offset);
+    const inFlight = this.#inFlight;
+    const newTasks: ResolvedTask[] = [];
+    let task: ResolvedTask | undefined;
     try {
-      const transfer = calls[0].transfer;
-      if (transfer.length > 0) refuseDetached(transfer);
+      const { transfer } = calls[0];
+      refuseDetached(transfer);
+      const frame = packCalls(calls, inFlight.end, inFlight.first, this.#taskNumbers, newTasks);
+      if (typeof frame.tasks === 'number') task = calls[0].task;
+      inFlight.prepare(calls.length);
       this.#port.post(frame, transfer);
     } catch (error) {
-      if (frame.newTasks !== undefined) this.#taskNumbers.forget(frame.newTasks);
+      this.#taskNumbers.forget(newTasks);
       return error ?? new Error('the message could not be sent');
     }
-    const base = this.number * inFlightLimit;
-    for (const call of calls) {
-      const place = this.#tail++ & mask;
-      this.#calls[place] = call;
-      call.seat = base + place;
-      if (call.timeoutSeconds !== undefined) this.#watch(call, now + call.timeoutSeconds * 1000);
-    }
-    this.#chunks.push({ end: this.#tail, task: typeof frame.tasks === 'number' ? calls[0].task : undefined });
+    inFlight.add(calls, task);
+    for (const call of calls) this.#limits.watch(call, now);
     return undefined;
   }
 
   /** One of the calls cannot be copied. A message that failed has moved nothing, so each can be tried alone. */
-  #sendSingly(calls: readonly HeldCall[], now: number): { call: HeldCall; reason: unknown }[] {
-    const unsendable: { call: HeldCall; reason: unknown }[] = [];
-    for (const call of calls) {
+  #sendSingly(calls: readonly HeldCall[], now: number): Unsendable[] {
+    return calls.flatMap((call) => {
       const error = this.#post([call], now);
-      if (error !== undefined)
-        unsendable.push({ call, reason: notCloneable('args', call.args, error, this.#port.copies) });
-    }
-    return unsendable;
+      return error === undefined ? [] : [refusal(call, error, this.#port)];
+    });
   }
 
   #receive(frame: WorkerFrame): void {
     if ('values' in frame) this.#answered(frame);
     else if ('resendingTo' in frame) this.#resending = frame.resendingTo;
+    else if ('unreadFrom' in frame) this.#sendUnread(frame.unreadFrom);
     else if (frame.up) this.#cameUp();
     else {
       this.#failure = decodeThrow(frame.thrown!);
@@ -238,86 +221,92 @@ export class Slot {
     this.#owner.slotUp(this);
   }
 
-  #answered(frame: AnswerFrame): void {
-    if (frame.first !== this.#head) return; // It will come once more.
-    const { values, failed } = frame;
+  #answered({ first, values, failed, workMs }: AnswerFrame): void {
+    if (first !== this.#inFlight.first) return; // It will come once more.
     this.proven = true;
-    this.#measure(frame);
+    const { task } = this.#inFlight;
+    const passed = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
+    if (task !== undefined && values.length > passed)
+      this.#owner.slotMeasured(task, values.length - passed, workMs);
     let failure = 0;
     for (let offset = 0; offset < values.length; offset++) {
-      const place = this.#head++ & mask;
-      const call = this.#calls[place];
+      const answered = this.#inFlight.shift();
       const isFailure = failed !== undefined && failed[failure]?.offset === offset;
-      if (call !== undefined) {
-        const wasWanted = isFailure && this.#wanted.has(call);
-        this.#forget(place, call);
-        if (!isFailure) call.settle({ status: 'fulfilled', value: values[offset] });
-        else this.#failed(call, failed[failure].thrown, wasWanted);
+      if (answered !== undefined) {
+        if (isFailure) this.#failed(answered.call, failed[failure].thrown, answered.wasWanted);
+        else answered.call.settle({ status: 'fulfilled', value: values[offset] });
       }
       if (isFailure) failure++;
     }
-    if (typeof this.#resending === 'number' && this.#head >= this.#resending) this.#resending = 'no';
-    this.#endChunks();
+    this.#afterAnswers();
   }
 
-  /** Without an error: the worker did not begin it. */
+  /** Without an error: the worker passed over it, because it had been wanted back. */
   #failed(call: HeldCall, thrown: EncodedThrow | undefined, wasWanted: boolean): void {
-    if (thrown === undefined) {
-      const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
-      if (wasWanted) call.settle({ status: 'returned', reason });
-      else this.#owner.slotGaveBack([call]);
-    } else call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
+    if (thrown !== undefined) return call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
+    if (!wasWanted) return this.#owner.slotGaveBack([call]);
+    const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
+    call.settle({ status: 'returned', reason });
   }
 
-  #measure({ values, workMs }: AnswerFrame): void {
-    const task = this.#chunks[0]?.task;
-    if (task !== undefined && workMs > 0) this.#owner.slotMeasured(task, values.length, workMs);
-  }
-
-  #endChunks(): void {
-    if (this.#chunks.length === 0 || this.#chunks[0].end > this.#head) return;
-    while (this.#chunks.length > 0 && this.#chunks[0].end <= this.#head) this.#chunks.shift();
+  #afterAnswers(): void {
+    if (typeof this.#resending === 'number' && this.#inFlight.first >= this.#resending)
+      this.#resending = 'no';
+    if (!this.#inFlight.endChunks()) return;
     if (this.idle) this.#port.keepAlive(false);
     this.#owner.slotFreed(this);
   }
 
+  /** Answers that cannot be read are asked for once more, singly; the one that is to blame is then alone. */
   #unreadable(error: unknown): void {
     if (this.#resending === 'asked') return; // A later frame, which comes once more as well.
     if (this.#resending === 'no') {
       this.#resending = 'asked';
-      this.#port.post({ resendFrom: this.#head }, []);
+      this.#port.post({ resendFrom: this.#inFlight.first }, []);
       return;
     }
-    const place = this.#head++ & mask;
-    const call = this.#calls[place];
-    if (call !== undefined) {
-      this.#forget(place, call);
-      call.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
-    }
-    if (this.#head >= this.#resending) this.#resending = 'no';
-    this.#endChunks();
+    const answered = this.#inFlight.shift();
+    answered?.call.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
+    this.#afterAnswers();
+  }
+
+  /** The worker could not read the calls from `index` on: they go once more, singly; the one that is to blame is then alone. */
+  #sendUnread(index: number): void {
+    const [unread, ...later] = this.#inFlight.unsend(index);
+    if (unread === undefined) return;
+    this.#port.post({ againFrom: index }, []);
+    const now = this.#deadlines.now();
+    const isAlone = unread.length === 1;
+    const again = isAlone ? later.flat() : [...unread, ...later.flat()];
+    const error = new RangeError('it nests deeper than the stack of the worker allows');
+    const unsendable = this.#sendSingly(again, now);
+    if (isAlone) unsendable.push({ call: unread[0], reason: notCloneable('args', undefined, error) });
+    for (const { call, reason } of unsendable) call.settle({ status: 'rejected', reason });
+    this.#afterAnswers();
   }
 
   #exited(exitCode: number | undefined, signal: string | undefined): void {
+    if (this.#state === 'down') return;
     const wasAsked = this.#state === 'ending' && this.#failure === undefined;
+    const exit = { pool: this.#options.name, exitCode, signal, cause: this.#failure ?? this.#endReason };
+    const givenBack = this.#settleLost(exit);
+    this.#state = 'ending'; // Nothing may be sent to it while its calls are given back.
+    this.#owner.slotGaveBack(givenBack);
+    this.#down(wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
+  }
+
+  #down(failure: unknown): void {
     this.#state = 'down';
     this.#deadlines.clear(this.#startDeadline);
-    const exit = { pool: this.#options.name, exitCode, signal, cause: this.#failure ?? this.#endReason };
-    this.#owner.slotGaveBack(this.#settleLost(exit));
-    this.#owner.slotDown(this, wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
+    this.#owner.slotDown(this, failure);
   }
 
   /** Settles what was with the worker, by what it had begun. @returns the calls that can go elsewhere */
   #settleLost(exit: WorkerExit): HeldCall[] {
     const givenBack: HeldCall[] = [];
-    for (; this.#head < this.#tail; this.#head++) {
-      const place = this.#head & mask;
-      const call = this.#calls[place];
-      if (call === undefined) continue;
-      const state = this.#port.progress.stateOf(this.#head);
-      this.#forget(place, call);
+    for (const { call, state } of this.#inFlight.takeLost()) {
       if (state !== 'queued') this.proven = true;
-      if (state === 'queued' && call.transfer.length === 0) givenBack.push(call);
+      if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
       else {
         const reason = crashOf(exit, state);
         this.#logEnd(call, reason);
@@ -331,33 +320,8 @@ export class Slot {
     const fields = { pool: this.#options.name, worker: this.number, owner, task: task.name, error };
     this.#options.logger.warn('a job ended with its worker', fields);
   }
+}
 
-  /** Ends the call when it has run for `timeoutSeconds`. It may begin later than it was sent; then the look is repeated. */
-  #watch(call: HeldCall, at: number): void {
-    const look = (now: number): void => {
-      const limitMs = call.timeoutSeconds! * 1000;
-      if (!this.isRunning(call)) return this.#watch(call, now + limitMs);
-      const leftMs = limitMs - this.#port.progress.runningMs(sharedNow());
-      if (leftMs > 0) return this.#watch(call, now + leftMs);
-      this.#timers.delete(call);
-      this.endCall(
-        call,
-        new TimeoutError(`the job ran longer than ${call.timeoutSeconds} s`, { phase: 'run' }),
-      );
-    };
-    this.#timers.set(call, this.#deadlines.set(at, look, { keepsAlive: false }));
-  }
-
-  /** The index that stands at a place now. */
-  #indexAt(place: number): number {
-    return this.#head + ((place - this.#head) & mask);
-  }
-
-  #forget(place: number, call: HeldCall): void {
-    this.#calls[place] = undefined;
-    if (this.#wanted.size > 0) this.#wanted.delete(call);
-    if (call.timeoutSeconds === undefined) return;
-    this.#deadlines.clear(this.#timers.get(call));
-    this.#timers.delete(call);
-  }
+function refusal(call: HeldCall, error: unknown, port: WorkerPort): Unsendable {
+  return { call, reason: notCloneable('args', call.args, error, port.copies) };
 }

@@ -35,6 +35,11 @@ export class Deadlines {
     this.#clock = clock;
   }
 
+  /** The time on its clock. */
+  now(): number {
+    return this.#clock.now();
+  }
+
   get size(): number {
     return this.#heap.length;
   }

@@ -282,6 +282,7 @@ export function errorForItem(error: unknown, owner: string | undefined, taskName
 export function copyOf<E extends LeasepoolError>(error: E): E {
   const { taskName: _, owner: __, ...fields } = error;
   const copy = Object.setPrototypeOf(new Error(error.message), Object.getPrototypeOf(error) as object) as E;
+  Object.defineProperty(copy, 'stack', { value: error.stack, writable: true, configurable: true });
   if ('cause' in error)
     Object.defineProperty(copy, 'cause', { value: error.cause, writable: true, configurable: true });
   return Object.assign(copy, fields);

@@ -15,11 +15,11 @@ export function readOptions<O>(
   options: unknown,
   known: readonly (keyof O & string)[],
 ): Given<O> {
-  if (options === undefined) return {};
+  if (options === undefined) return Object.create(null) as Given<O>;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalidType(`The options of ${what} must be an object`, options);
   }
-  const given: Given<O> = {};
+  const given = Object.create(null) as Given<O>; // Nothing is to come from Object.prototype.
   for (const key of Object.keys(options)) {
     if (!(known as readonly string[]).includes(key)) {
       const error = new TypeError(`${what} has no option "${key}"; did you mean "${nearest(key, known)}"?`);

@@ -53,7 +53,15 @@ export class Ring<T extends object> {
     if (position < this.#head || position >= this.#tail || this.#entries[index] !== entry) return false;
     this.#entries[index] = undefined;
     if (--this.#size === 0) this.#head = this.#tail = 0;
+    else this.#trim();
     return true;
+  }
+
+  /** Gives back the places behind the last entry and before the first. */
+  #trim(): void {
+    const mask = this.#entries.length - 1;
+    while (this.#entries[(this.#tail - 1) & mask] === undefined) this.#tail--;
+    while (this.#entries[this.#head & mask] === undefined) this.#head++;
   }
 
   #makeRoom(): void {

@@ -64,6 +64,8 @@ export class Job implements Listed<Job, JobKeeper> {
   state: JobState = 'pending';
   /** For the executor's own use. */
   seat = 0;
+  /** Set by an executor that has moved what was to be moved: the job cannot be sent again. */
+  declare hasMoved?: boolean;
   list: List<Job, JobKeeper> | undefined = undefined;
   previous: Job | undefined = undefined;
   next: Job | undefined = undefined;

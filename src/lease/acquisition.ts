@@ -1,5 +1,6 @@
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { CancelledError, LeaseUnavailableError, TimeoutError } from '../ground/errors.ts';
+import { unwatch, watch } from '../job/abort.ts';
 import type { AcquireSettings } from './acquire-options.ts';
 import { ExecutorLease, type LeaseTools } from './lease.ts';
 import type { LoanRequest, LoanSource } from './lender.ts';
@@ -39,7 +40,7 @@ export class Acquisition implements LoanRequest {
   begin(): void {
     const { signal, wait, timeoutMs } = this.#settings;
     const { lender, deadlines, clock } = this.#tools;
-    if (signal?.aborted === true) return this.#onAbort();
+    if (signal?.aborted === true) return this.cancel();
     if (!lender.canLend) {
       if (!wait) return this.refused(new LeaseUnavailableError('every pool is leased'));
       if (timeoutMs === 0) return this.#onTimeout();
@@ -47,7 +48,7 @@ export class Acquisition implements LoanRequest {
     const leave = lender.borrow(this);
     if (this.#isOver) return;
     this.#leave = leave;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (signal !== undefined) watch(signal, this);
     if (timeoutMs !== undefined)
       this.#deadline = deadlines.set(clock.now() + timeoutMs, this.#onTimeout, { keepsAlive: true });
   }
@@ -62,9 +63,10 @@ export class Acquisition implements LoanRequest {
     this.#reject(error);
   }
 
-  readonly #onAbort = (): void => {
+  /** From its signal. */
+  cancel(): void {
     this.refused(new CancelledError('acquire() was cancelled', { cause: this.#settings.signal?.reason }));
-  };
+  }
 
   readonly #onTimeout = (): void => {
     const seconds = (this.#settings.timeoutMs ?? 0) / 1000;
@@ -75,6 +77,6 @@ export class Acquisition implements LoanRequest {
     this.#isOver = true;
     this.#leave?.();
     this.#tools.deadlines.clear(this.#deadline);
-    this.#settings.signal?.removeEventListener('abort', this.#onAbort);
+    if (this.#settings.signal !== undefined) unwatch(this.#settings.signal, this);
   }
 }

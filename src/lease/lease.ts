@@ -120,7 +120,7 @@ export class ExecutorLease implements AsyncDisposable, LoanHolder, JobKeeper, Jo
       }
     };
     return (await Promise.allSettled(
-      list('calls', calls)!.map((args) => one(args as readonly unknown[])),
+      list('calls', calls ?? null)!.map((args) => one(args as readonly unknown[])),
     )) as PromiseSettledResult<Awaited<R>>[];
   }
 

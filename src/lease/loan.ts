@@ -92,13 +92,13 @@ export class Loan implements JobKeeper {
     for (const job of jobs.slice(receipt.submitted)) this.outcome(job, { status, reason: receipt.error });
   }
 
-  /** Takes back what no worker has begun. Jobs whose memory has moved stay. @returns them, in order */
+  /** Takes back what no worker has begun. Jobs whose memory has moved already stay: they cannot be sent again. @returns them, in order */
   takeBackAll(): Job[] {
     const taken: Job[] = [];
     // From the last: workers begin with the first.
     for (let job = this.#inFlight.last; job !== undefined;) {
       const previous: Job | undefined = job.previous;
-      if (job.transfer.length === 0 && !job.hasSettled && this.withdraw(job)) taken.push(job);
+      if (job.hasMoved !== true && !job.hasSettled && this.withdraw(job)) taken.push(job);
       job = previous;
     }
     return taken.reverse();
@@ -142,6 +142,9 @@ export class Loan implements JobKeeper {
     const notBegun = this.takeBackAll();
     this.lose(reason);
     for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
+    for (const job of this.jobs()) {
+      if (this.withdraw(job)) this.#holder.jobOutcome(job, { status: 'rejected', reason });
+    }
     this.#endRunning(reason);
   }
 

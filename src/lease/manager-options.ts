@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { SHARE_ENV } from 'node:worker_threads';
 import { builtInNames, type BuiltInName } from '../executor/backends.ts';
 import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
 import { UnsupportedBackendError } from '../ground/errors.ts';
@@ -7,6 +8,7 @@ import {
   callable,
   count,
   durationMs,
+  flag,
   invalidType,
   list,
   oneOf,
@@ -176,9 +178,10 @@ const safeLimits = { maxOldGenerationSizeMb: 16, stackSizeMb: 0.5 };
 function readWorkerOptions(value: unknown, backend: ManagerSettings['backend']): WorkerSettings | undefined {
   if (value === undefined) return undefined;
   const given = readOptions<WorkerSettings>('workerOptions', value, workerKeys) as WorkerSettings;
-  if (backend === 'process') refuseForProcesses(given);
+  const options = { ...given, ...copiedSettings(given) };
+  if (backend === 'process') refuseForProcesses(options);
   const limits = given.resourceLimits;
-  if (limits === undefined) return given;
+  if (limits === undefined) return options;
   if (typeof limits !== 'object' || limits === null)
     throw invalidType('"workerOptions.resourceLimits" must be an object', limits);
   for (const [key, least] of Object.entries(safeLimits)) {
@@ -188,7 +191,24 @@ function readWorkerOptions(value: unknown, backend: ManagerSettings['backend']):
     if (typeof limit !== 'number') throw invalidType(expected, limit);
     if (!(limit >= least)) throw outOfRange(expected, limit);
   }
-  return { ...given, resourceLimits: { ...limits } };
+  return { ...options, resourceLimits: { ...limits } };
+}
+
+/** Checked, and copied where a later change of the original could have an effect. */
+function copiedSettings({ env, execArgv, stdout, stderr }: WorkerSettings): WorkerSettings {
+  flag('workerOptions.stdout', stdout);
+  flag('workerOptions.stderr', stderr);
+  const flags = list('workerOptions.execArgv', execArgv) as readonly string[] | undefined;
+  const wrong = flags?.find((each) => typeof each !== 'string');
+  if (wrong !== undefined) throw invalidType('"workerOptions.execArgv" must hold strings', wrong);
+  const isShared = env === SHARE_ENV;
+  if (env !== undefined && !isShared && (typeof env !== 'object' || env === null)) {
+    throw invalidType('"workerOptions.env" must be an object or worker_threads.SHARE_ENV', env);
+  }
+  return {
+    ...(env === undefined ? {} : { env: typeof env === 'object' ? { ...env } : env }),
+    ...(flags === undefined ? {} : { execArgv: [...flags] }),
+  };
 }
 
 /** A process prints to its parent's output, and V8 has no flag for the range of its code. */

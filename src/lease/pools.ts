@@ -58,6 +58,7 @@ export class Pools {
     this.#open = true;
     this.#brokenUntil = -Infinity;
     this.askDesired();
+    if (!this.#open) return;
     const pools = this.#grow();
     this.#checkLater();
     const failures = await Promise.all(pools.map((pool) => pool.whenUp()));
@@ -101,6 +102,7 @@ export class Pools {
   resize(idleMs: number): void {
     if (!this.#open) return;
     this.askDesired();
+    if (!this.#open) return; // The provider has stopped the manager.
     this.#grow();
     const now = this.#clock.now();
     for (const pool of this.ledger.surplus(this.#desired)) {
@@ -241,7 +243,7 @@ export class Pools {
   #checkLater(): void {
     const check = (): void => {
       this.resize(this.#settings.idleMs);
-      this.#checkLater();
+      if (this.#open) this.#checkLater();
     };
     this.#nextCheck = this.#deadlines.set(this.#clock.now() + this.#settings.checkIntervalMs, check, {
       keepsAlive: false,

@@ -30,16 +30,25 @@ export interface OuterNames {
 export function outerNames({ expression, strict }: SourceText): OuterNames | undefined {
   const words = new Set(expression.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
   const parameters = [...words, canary].filter((word) => !reserved.has(word));
-  // Not `vm.compileFunction()`, which ends the process over a parameter outside the basic plane ('𠮷').
-  const around = `(function (${parameters.join()}) { ${strict ? '"use strict";' : ''} return (${expression}\n); })`;
-  const make = new Script(around, { filename: 'leasepool:check' }).runInThisContext() as () => AnyFunction;
-  const scopes = scopesAround(make());
+  const text = `(function (${parameters.join()}) { ${strict ? '"use strict";' : ''} return (${expression}); })`;
+  const inner = made(text);
+  const scopes = inner && scopesAround(inner);
   if (scopes === undefined) return undefined;
   // The innermost one, when it has any of the parameters. A thread's own top-level `let`s come after it.
   const names = scopes
     .filter(({ description }) => description.startsWith('Closure'))
     .flatMap(({ object }) => Object.keys(object));
   return { names: names.filter((name) => name !== canary), all: names.includes(canary) };
+}
+
+function made(text: string): AnyFunction | undefined {
+  try {
+    // Not `vm.compileFunction()`, which ends the process over a parameter outside the basic plane ('𠮷').
+    const around = new Script(text, { filename: 'leasepool:check' }).runInThisContext() as () => AnyFunction;
+    return around();
+  } catch {
+    return undefined; // More words than a function may have parameters.
+  }
 }
 
 /** Those of the names that are variables around the function: of its module, of functions and blocks around it. */

@@ -5,8 +5,8 @@ import type { AnyFunction } from './reference.ts';
 /** Where a table of tasks was defined, exactly enough to tell a second table from a second evaluation of the same module. */
 export interface Origin {
   readonly module: string;
-  /** File of the call, as stack traces name it; `undefined` when they do not. */
-  readonly file: string | undefined;
+  /** File of the call, as stack traces name it; empty when there are none. */
+  readonly file: string;
   /** Every position in that file on the way to the call. */
   readonly place: string;
   readonly modifiedMs: number;
@@ -17,13 +17,21 @@ export function originOf(module: string, definer: AnyFunction): Origin {
   const holder: { stack?: unknown } = {};
   Error.captureStackTrace(holder, definer);
   const frames = typeof holder.stack === 'string' ? holder.stack.split('\n').slice(1) : [];
-  const file = frames[0] && /(?:\(|at (?:async )?)([^()]+):\d+:\d+\)?$/.exec(frames[0])?.[1];
+  const file = fileOf(frames[0] ?? '');
   return {
     module,
-    file: file || undefined,
-    place: frames.filter((frame) => file && frame.includes(file)).join('\n'),
+    file,
+    place: frames.filter((frame) => frame.includes(file)).join('\n'),
     modifiedMs: modifiedMs(module),
   };
+}
+
+/** `at name (file:1:2)` and `at file:1:2`, where the file may have brackets in its name too. */
+function fileOf(frame: string): string {
+  return frame
+    .trim()
+    .replace(/^at (?:async )?(?:.*? \((?=.*\)$))?/, '')
+    .replace(/:\d+:\d+\)?$/, '');
 }
 
 /**
@@ -33,9 +41,7 @@ export function originOf(module: string, definer: AnyFunction): Origin {
  */
 export function isSecondTable(earlier: Origin, later: Origin): boolean {
   return (
-    earlier.file === later.file &&
-    earlier.modifiedMs === later.modifiedMs &&
-    (earlier.place !== later.place || later.file === undefined)
+    earlier.file === later.file && earlier.modifiedMs === later.modifiedMs && earlier.place !== later.place
   );
 }
 

@@ -11,8 +11,8 @@ const remarks: readonly (readonly [RegExp, string])[] = [
   ],
   [/^__[a-z]|^tslib_\d/, 'a helper that the compiler put in: compile for a newer target'],
   [
-    /^_(?:async_?|await_?|call_?super|class_?|construct$|create_?|define_?|extends$|get_?|inherits|instanceof|iterable_?|object_?|possible_?|regenerator|set_?|sliced_?|super_?|tagged_?|to_?|ts_|type_?of|wrap_?)/i,
-    'perhaps a helper that the compiler put in: compile for a newer target',
+    /^_(?:async_?to_?generator|await_?async_?generator|call_?super|class_?(?:call_?check|private\w+)|create_?(?:class|super|for_?of_?\w+)|define_?propert\w+|extends|inherits\w*|iterable_?to_?array\w*|object_?(?:spread|without_?properties)\w*|regenerator\w*|sliced_?to_?array|tagged_?template_?literal\w*|to_?(?:array|consumable_?array|property_?key)|ts_\w+|type_?of|wrap_?(?:native_?super|reg_?exp|async_?generator))\d*$/i,
+    'a helper that the compiler put in: compile for a newer target',
   ],
 ];
 
@@ -84,8 +84,9 @@ export function usesSurroundings({ name, text, freeVariables, usesThis = false }
 const mostShown = 5;
 
 function remarkOn(variables: readonly string[], taskName: string): string {
-  if (variables.includes(taskName))
+  if (variables.includes(taskName)) {
     return ` ('${taskName}' is itself: write it as function ${taskName}(…) { … })`;
+  }
   for (const [pattern, remark] of remarks) {
     const variable = variables.find((name) => pattern.test(name));
     if (variable !== undefined) return ` ('${variable}' is ${remark})`;

@@ -1,4 +1,5 @@
 import type { Session } from 'node:inspector';
+import { types } from 'node:util';
 import { Script } from 'node:vm';
 import type { AnyFunction } from './reference.ts';
 
@@ -20,6 +21,9 @@ const probe = `globalThis[Symbol.for('${probeName}')]`;
 /** The global object of the thread, also for code that a test runner evaluates in a context of its own. */
 export const mainGlobal = new Script('globalThis').runInThisContext() as Record<PropertyKey, unknown>;
 
+/** Not scopes to read: the global object, and the object of a `with` statement, which may be a proxy. */
+const notScopes = new Set(['Global', 'With Block']);
+
 /**
  * The scopes around a function, from the inside out and without the global one; `undefined` where the runtime
  * does not tell (no inspector in this build, forbidden by the permission model, another engine).
@@ -27,6 +31,9 @@ export const mainGlobal = new Script('globalThis').runInThisContext() as Record<
  * The debugger stays off: nothing is paused, deoptimised or announced, and no code of the user runs.
  */
 export function scopesAround(task: AnyFunction): readonly Scope[] | undefined {
+  // The inspector describes what the function owns, and asks errors for their message, which may be a getter.
+  const owned = Object.values(Object.getOwnPropertyDescriptors(task));
+  if (owned.some(({ value }) => types.isNativeError(value))) return undefined;
   const key = Symbol.for(probeName);
   const found: Probe = { task, scopes: undefined };
   let session: Session | undefined;
@@ -52,7 +59,7 @@ export function scopesAround(task: AnyFunction): readonly Scope[] | undefined {
     delete mainGlobal[key];
     session?.disconnect();
   }
-  return found.scopes && Array.from(found.scopes).filter(({ description }) => description !== 'Global');
+  return found.scopes && Array.from(found.scopes).filter(({ description }) => !notScopes.has(description));
 }
 
 /** Asks the inspector of this thread, which answers before `post()` returns. */

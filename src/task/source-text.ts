@@ -69,8 +69,9 @@ export function sourceText(task: AnyFunction, text: string): SourceText | NotASo
 }
 
 function noText(name: string): NotASource {
-  if (name.startsWith('bound '))
+  if (name.startsWith('bound ')) {
     return { reason: 'it is a bound function', remedy: 'Pass what it is bound to as arguments.' };
+  }
   const call = name === anonymous ? 'it' : name;
   return {
     reason: 'it is a native function, which has no source text',
@@ -89,14 +90,11 @@ function fromMethod(task: AnyFunction, text: string): string | undefined {
 
 /** The text from its parameter list on: from the first `(` at which a whole function begins. Earlier ones stand in comments and computed names. */
 function fromParameters(task: AnyFunction, text: string): string | undefined {
-  let attempts = 0;
-  for (
-    let at = text.indexOf('(');
-    at !== -1 && attempts < mostAttempts;
-    at = text.indexOf('(', at + 1), attempts++
-  ) {
+  let at = text.indexOf('(');
+  for (let attempts = 0; at !== -1 && attempts < mostAttempts; attempts++) {
     const rest = text.slice(at);
     if (compiles(`(${keywords(task)} ${rest})`)) return rest;
+    at = text.indexOf('(', at + 1);
   }
   return undefined;
 }
@@ -117,6 +115,7 @@ function usesOwnThis(task: AnyFunction, expression: string): boolean {
   // A generator has no arrow form. Its result could not be sent anyway.
   if (text === undefined) return true;
   const arrow = text.replace(/\barguments\b/g, 'arguments_');
+  if (compiles(`(class{static probe=${arrow.replace(/\bthis\b/g, 'arguments')}})`)) return false;
   return Array.from(arrow.matchAll(/\bthis\b/g)).some(({ index }) => {
     const probe = `${arrow.slice(0, index)}arguments${arrow.slice(index + 4)}`;
     // In a field of a class inside the function it is an error anyway, and no use of the function's own.

@@ -54,10 +54,25 @@ const ownClasses: ReadonlyMap<string, { readonly prototype: own.LeasepoolError }
 );
 
 /** Fields the envelope carries by itself. */
-const carried = new Set(['name', 'message', 'stack', 'cause', 'errors']);
+const carried = new Set(['name', 'message', 'stack', 'cause']);
 
 export function encodeThrow(thrown: unknown): EncodedThrow {
-  return encode(thrown, new Map(), 0);
+  try {
+    return encode(thrown, new Map(), 0);
+  } catch {
+    // Whatever it is, it fights back at every look.
+    const message = 'the job threw something that cannot be described';
+    const error: EncodedError = {
+      type: 'Error',
+      name: 'Error',
+      message,
+      stack: undefined,
+      fields: [],
+      cause: undefined,
+      errors: undefined,
+    };
+    return { kind: 'error', error };
+  }
 }
 
 function encode(thrown: unknown, seen: Map<unknown, EncodedThrow>, depth: number): EncodedThrow {
@@ -81,15 +96,16 @@ function encode(thrown: unknown, seen: Map<unknown, EncodedThrow>, depth: number
     }
     return envelope;
   }
-  return encodeValue(thrown);
+  return encodeValue(thrown, seen, depth);
 }
 
-function encodeValue(thrown: unknown): EncodedThrow {
+function encodeValue(thrown: unknown, seen: Map<unknown, EncodedThrow>, depth: number): EncodedThrow {
   try {
     // The copy is what travels: whatever a getter or a proxy says the second time cannot fail the frame.
     return { kind: 'value', value: structuredClone(thrown) };
   } catch (error) {
-    return encodeThrow(notCloneable('thrown', thrown, error));
+    const why = depth < depthLimit ? error : undefined;
+    return encode(notCloneable('thrown', thrown, why), seen, depth + 1);
   }
 }
 
@@ -190,6 +206,7 @@ function fieldsOf(error: Error): [string, unknown][] {
   const fields: [string, unknown][] = [];
   for (const key of ownKeys(error)) {
     if (carried.has(key) || fields.length >= fieldLimit) continue;
+    if (key === 'errors' && builtInTypeOf(error) === 'AggregateError') continue;
     addField(fields, error, key);
   }
   // A class may give its code by a getter or on its prototype.

@@ -35,7 +35,12 @@ export interface ResendFrame {
   readonly resendFrom: number;
 }
 
-export type HostFrame = CallFrame | ResendFrame;
+/** The calls the worker could not read follow once more, from this index on. */
+export interface AgainFrame {
+  readonly againFrom: number;
+}
+
+export type HostFrame = CallFrame | ResendFrame | AgainFrame;
 
 /** Finished calls, worker to host. */
 export interface AnswerFrame {
@@ -60,6 +65,11 @@ export interface ResendingFrame {
   readonly resendingTo: number;
 }
 
+/** A frame of calls could not be read: the calls from this index on, whatever has been sent of them, are to be sent again. */
+export interface UnreadFrame {
+  readonly unreadFrom: number;
+}
+
 /** First message of a worker: it is ready, or why it is not. */
 export interface BootFrame {
   readonly up: boolean;
@@ -71,7 +81,7 @@ export interface DyingFrame {
   readonly dying: EncodedThrow;
 }
 
-export type WorkerFrame = AnswerFrame | ResendingFrame | BootFrame;
+export type WorkerFrame = AnswerFrame | ResendingFrame | UnreadFrame | BootFrame;
 
 /** What a worker is given when it starts. */
 export interface Boot {

@@ -11,7 +11,8 @@ export interface PackedCall {
 
 /** Tasks one worker knows, by the numbers it knows them by. */
 export class TaskNumbers {
-  readonly #numbers = new Map<ResolvedTask, number>();
+  readonly #numbers = new WeakMap<ResolvedTask, number>();
+  #known = 0;
   #lastTask: ResolvedTask | undefined;
   #lastNumber = 0;
 
@@ -20,7 +21,7 @@ export class TaskNumbers {
     if (task === this.#lastTask) return this.#lastNumber;
     let number = this.#numbers.get(task);
     if (number === undefined) {
-      number = this.#numbers.size;
+      number = this.#known++;
       this.#numbers.set(task, number);
       newTasks.push(task);
     }
@@ -32,6 +33,7 @@ export class TaskNumbers {
   /** The frame that was to introduce them did not leave. */
   forget(tasks: readonly ResolvedTask[]): void {
     for (const task of tasks) this.#numbers.delete(task);
+    this.#known -= tasks.length;
     this.#lastTask = undefined;
   }
 }
@@ -55,14 +57,17 @@ class PerCall {
   }
 }
 
-/** Packs calls into one frame: numbers and counts that are the same for all are sent once. */
+/**
+ * Packs calls into one frame: numbers and counts that are the same for all are sent once.
+ * @param newTasks receives the tasks the worker has not met; they are to be forgotten when the frame cannot leave
+ */
 export function packCalls(
   calls: readonly PackedCall[],
   first: number,
   answered: number,
   numbers: TaskNumbers,
+  newTasks: ResolvedTask[],
 ): CallFrame {
-  const newTasks: ResolvedTask[] = [];
   const tasks = new PerCall();
   const arity = new PerCall();
   let timed: number[] | undefined;
@@ -91,14 +96,15 @@ export function packCalls(
 
 function packArgs(calls: readonly PackedCall[]): Pick<CallFrame, 'args' | 'copies'> {
   const args: unknown[] = [];
-  const objects = new Set<unknown>();
+  /** Objects, with the offset of the first call they are given to. */
+  const givenTo = new Map<unknown, number>();
   let copies: number[] | undefined;
-  for (const call of calls) {
-    for (let place = 0; place < call.args.length; place++) {
-      const argument = call.args[place];
+  for (let offset = 0; offset < calls.length; offset++) {
+    for (const argument of calls[offset].args) {
       if (typeof argument === 'object' && argument !== null) {
-        if (objects.has(argument)) (copies ??= []).push(args.length);
-        else objects.add(argument);
+        const before = givenTo.get(argument);
+        if (before === undefined) givenTo.set(argument, offset);
+        else if (before !== offset) (copies ??= []).push(args.length);
       }
       args.push(argument);
     }

@@ -6,6 +6,7 @@ import type { Boot, HostFrame } from '../wire/frame.ts';
 import { WorkerProgressFile } from '../wire/progress-file.ts';
 import { fromBytes, toBytes } from '../wire/serialize.ts';
 import type { HostPort } from './outbox.ts';
+import type { Server } from './serve.ts';
 import { startServer } from './start.ts';
 import { endWithParent } from './watch-parent.ts';
 
@@ -15,6 +16,17 @@ const progressFd = 5;
 
 const hostPort: HostPort = { post: (frame) => writeFrame(answersFd, frame), copies: toBytes };
 
+function receive(server: Server, bytes: Uint8Array): void {
+  let frame: HostFrame;
+  try {
+    frame = fromBytes(bytes) as HostFrame;
+  } catch {
+    server.unreadable();
+    return;
+  }
+  server.receive(frame);
+}
+
 async function serve(bytes: Uint8Array): Promise<void> {
   const { name, boot } = fromBytes(bytes) as { name: string; boot: Boot };
   process.title = name;
@@ -22,8 +34,7 @@ async function serve(bytes: Uint8Array): Promise<void> {
   process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; it is the parent that decides.
   process.on('uncaughtExceptionMonitor', (error) => writeFrame(answersFd, { dying: encodeThrow(error) }));
   const server = await startServer(hostPort, boot, new WorkerProgressFile(progressFd));
-  if (server !== undefined)
-    process.on('message', (next: Uint8Array) => server.receive(fromBytes(next) as HostFrame));
+  if (server !== undefined) process.on('message', (next: Uint8Array) => receive(server, next));
 }
 
 process.once('message', (bytes: Uint8Array) => void serve(bytes));

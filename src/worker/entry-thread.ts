@@ -16,5 +16,7 @@ const hostPort: HostPort = {
 
 void startServer(hostPort, boot, new ProgressWords(memory)).then((server) => {
   // Only now: a module that never finishes loading leaves nothing that keeps this thread alive.
-  if (server !== undefined) port.on('message', (frame: HostFrame) => server.receive(frame));
+  if (server === undefined) return;
+  port.on('message', (frame: HostFrame) => server.receive(frame));
+  port.on('messageerror', () => server.unreadable());
 });

@@ -109,7 +109,14 @@ export function isImportFailure(reason: unknown): boolean {
 
 /** What to report when a job threw: a variable that a source task lacks here is the submitter's mistake, and said so. */
 export function explainReferenceError(task: ResolvedTask, error: unknown): unknown {
-  if (task.kind !== 'source' || !(error instanceof ReferenceError)) return error;
+  try {
+    return task.kind === 'source' && error instanceof ReferenceError ? explained(task, error) : error;
+  } catch {
+    return error; // A proxy or a getter that does not like to be looked at.
+  }
+}
+
+function explained(task: Source, error: ReferenceError): unknown {
   // V8's words, then JavaScriptCore's.
   const name = /^(\S+) is not defined$|^Can't find variable: (\S+)$/
     .exec(error.message)
@@ -225,5 +232,9 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  try {
+    return error instanceof Error ? error.message : String(error);
+  } catch {
+    return 'it threw a value that cannot be shown';
+  }
 }

@@ -29,7 +29,7 @@ export class Outbox {
   #failed: Failure[] | undefined;
   #moves: Map<number, readonly object[]> | undefined;
   #workMs = 0;
-  readonly #objects = new Set<unknown>();
+  #holdsObject = false;
   #unread: Answers[] = [];
 
   constructor(port: HostPort) {
@@ -46,6 +46,11 @@ export class Outbox {
     return this.#workMs;
   }
 
+  /** An object is copied when it leaves. Another job must not run before that: it might change it. */
+  get holdsObject(): boolean {
+    return this.#holdsObject;
+  }
+
   /** A frame of calls begins: its first index, and the index up to which the host has read the answers. */
   begin(first: number, answered: number): void {
     this.#first = first;
@@ -53,17 +58,7 @@ export class Outbox {
   }
 
   add(value: unknown, moves: readonly object[] | undefined, workMs: number): void {
-    if (typeof value === 'object' && value !== null) {
-      // Two callers must not get one object.
-      if (this.#objects.has(value)) {
-        try {
-          value = structuredClone(value);
-        } catch (error) {
-          return this.addFailure(notCloneable('result', value, error, this.#port.copies), workMs);
-        }
-      }
-      this.#objects.add(value);
-    }
+    if (typeof value === 'object' && value !== null) this.#holdsObject = true;
     if (moves !== undefined) (this.#moves ??= new Map()).set(this.#values.length, moves);
     this.#values.push(value);
     this.#workMs += workMs;
@@ -95,7 +90,7 @@ export class Outbox {
     this.#failed = undefined;
     this.#moves = undefined;
     this.#workMs = 0;
-    this.#objects.clear();
+    this.#holdsObject = false;
     this.#unread.push(answers);
     try {
       const transfer = answers.moves === undefined ? [] : [...answers.moves.values()].flat();

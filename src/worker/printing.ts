@@ -14,7 +14,6 @@ export function printing(): Promise<void> | undefined {
 
 function arrived(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
-    stream.write('', () => resolve());
-    stream.once('close', resolve);
+    stream.write('', () => resolve()); // Also called, with an error, when the stream is destroyed.
   });
 }

@@ -59,6 +59,10 @@ export class Server {
   #args: readonly unknown[] = noArgs;
   #index = 0;
   #waiting = false;
+  /** Index of the first call of the next frame. */
+  #expected = 0;
+  /** The host knows of a frame that could not be read, and has not answered yet. */
+  #hasUnread = false;
   #clockMs = 0;
 
   constructor(options: ServerOptions) {
@@ -71,17 +75,28 @@ export class Server {
   }
 
   receive(frame: HostFrame): void {
-    if ('resendFrom' in frame) {
-      this.#outbox.resend(frame.resendFrom);
-      return;
-    }
-    this.#frames.push(frame);
-    if (!this.#waiting) this.#run();
+    if ('resendFrom' in frame) this.#outbox.resend(frame.resendFrom);
+    else if ('againFrom' in frame) this.#hasUnread = false;
+    else if (frame.first === this.#expected) this.#take(frame);
+    // Otherwise it was sent behind one that could not be read, and comes once more.
+  }
+
+  /** A frame arrived that cannot be read (arguments nested too deep for this stack, say). */
+  unreadable(): void {
+    if (this.#hasUnread) return;
+    this.#hasUnread = true;
+    this.#port.post({ unreadFrom: this.#expected }, []);
   }
 
   /** Sends what is finished: for the last moment of a worker that a job ends. */
   flush(): void {
     this.#outbox.flush();
+  }
+
+  #take(frame: CallFrame): void {
+    this.#expected += frame.count;
+    this.#frames.push(frame);
+    if (!this.#waiting) this.#run();
   }
 
   /** Goes on until there is nothing to do or something to wait for. */
@@ -122,7 +137,7 @@ export class Server {
     const known = this.#tasks[typeof frame.tasks === 'number' ? frame.tasks : frame.tasks[offset]];
     const timed = frame.timed !== undefined && frame.timed.includes(offset);
     const mayBeSlow = timed || known.shortRuns < shortRunsToTrust || this.#outbox.workMs >= sendIntervalMs;
-    if (mayBeSlow && this.#outbox.size > 0 && !this.#flush()) return false;
+    if ((mayBeSlow || this.#outbox.holdsObject) && this.#outbox.size > 0 && !this.#flush()) return false;
 
     const arity = typeof frame.arity === 'number' ? frame.arity : frame.arity[offset];
     const place = this.#place;
@@ -166,6 +181,7 @@ export class Server {
       if (isThenable(value)) {
         if (this.#asyncTasks === 'reject') throw refusePromise(value);
         const settled = Promise.resolve(value);
+        if (this.#port.printing?.() === undefined) this.#outbox.flush(); // What is finished need not wait for it.
         this.#waitFor(
           settled.then(
             (result) => this.#finish(known, result),
@@ -220,7 +236,8 @@ export class Server {
       this.#waiting = false;
       this.#run();
     };
-    done.then(goOn, goOn);
+    // An error in here would put the answers out of step: unhandled, it ends the worker.
+    void done.then(goOn);
   }
 }
 

@@ -1,0 +1,191 @@
+import { type CallState, type HostProgress, inFlightLimit } from '../wire/progress.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import type { ExecutorCall } from './executor.ts';
+
+/** A call that a pool holds. */
+export interface HeldCall extends ExecutorCall {
+  /** Where the pool holds it: for the pool's own use. */
+  seat?: number;
+  /** What it was to move has left this thread: it cannot be sent again. */
+  hasMoved?: boolean;
+}
+
+interface Chunk {
+  readonly first: number;
+  /** Index behind its last call. */
+  readonly end: number;
+  /** The task of all its calls, when they have one. */
+  readonly task: ResolvedTask | undefined;
+}
+
+const mask = inFlightLimit - 1;
+
+/**
+ * The calls that are with one worker. Indices count the calls since the worker began: those from {@link first} up to
+ * {@link end} are not answered, in the order in which the worker makes them. A call that is taken back leaves a gap.
+ */
+export class InFlight {
+  readonly #progress: HostProgress;
+  readonly #onLeave: (call: HeldCall) => void;
+  readonly #firstSeat: number;
+  readonly #calls: (HeldCall | undefined)[] = new Array<HeldCall | undefined>(inFlightLimit).fill(undefined);
+  readonly #chunks: Chunk[] = [];
+  /** Calls that could not be taken back for whoever wanted them. Should the worker pass over one all the same, it is theirs. */
+  readonly #wanted = new Set<HeldCall>();
+  #first = 0;
+  #end = 0;
+  #held = 0;
+
+  /** @param onLeave told of every call that leaves, whatever became of it */
+  constructor(worker: number, progress: HostProgress, onLeave: (call: HeldCall) => void) {
+    this.#firstSeat = worker * inFlightLimit;
+    this.#progress = progress;
+    this.#onLeave = onLeave;
+  }
+
+  /** The worker whose call this would be. */
+  static workerOf(seat: number): number {
+    return Math.floor(seat / inFlightLimit);
+  }
+
+  get first(): number {
+    return this.#first;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  /** Nothing to answer. */
+  get isEmpty(): boolean {
+    return this.#first === this.#end;
+  }
+
+  /** Calls the worker has begun or will. */
+  get held(): number {
+    return this.#held;
+  }
+
+  get chunks(): number {
+    return this.#chunks.length;
+  }
+
+  /** The task that is answered next, when its whole chunk has one. */
+  get task(): ResolvedTask | undefined {
+    return this.#chunks[0]?.task;
+  }
+
+  /** So many calls are about to be sent. */
+  prepare(count: number): void {
+    for (let index = this.#end; index < this.#end + count; index++) this.#progress.queue(index);
+  }
+
+  /** They have been sent, as one chunk. */
+  add(calls: readonly HeldCall[], task: ResolvedTask | undefined): void {
+    const first = this.#end;
+    for (const call of calls) {
+      const place = this.#end++ & mask;
+      this.#calls[place] = call;
+      call.seat = this.#firstSeat + place;
+      if (call.transfer.length > 0) call.hasMoved = true;
+    }
+    this.#held += calls.length;
+    this.#chunks.push({ first, end: this.#end, task });
+  }
+
+  /** The next answer has come. @returns its call, and whether somebody wanted it back; `undefined` for a gap */
+  shift(): { call: HeldCall; wasWanted: boolean } | undefined {
+    const call = this.#calls[this.#first++ & mask];
+    if (call === undefined) return undefined;
+    const wasWanted = this.#wanted.has(call);
+    this.#leave((this.#first - 1) & mask, call);
+    return { call, wasWanted };
+  }
+
+  /** @returns whether a chunk has been answered as a whole */
+  endChunks(): boolean {
+    const before = this.#chunks.length;
+    while (this.#chunks.length > 0 && this.#chunks[0].end <= this.#first) this.#chunks.shift();
+    return this.#chunks.length < before;
+  }
+
+  /** @returns whether the call is here and will never run here */
+  takeBack(call: HeldCall): boolean {
+    const place = call.seat! & mask;
+    if (this.#calls[place] !== call) return false;
+    if (!this.#progress.takeBack(this.#indexAt(place))) {
+      this.#wanted.add(call);
+      return false;
+    }
+    this.#leave(place, call);
+    return true;
+  }
+
+  /** Takes back up to `count` calls, the last ones first, that can go elsewhere. @returns them, in order */
+  takeBackLast(count: number): HeldCall[] {
+    const taken: HeldCall[] = [];
+    for (let index = this.#end - 1; index >= this.#first && taken.length < count; index--) {
+      const call = this.#calls[index & mask];
+      if (call === undefined || call.hasMoved === true) continue;
+      if (!this.#progress.takeBack(index)) break;
+      this.#leave(index & mask, call);
+      taken.push(call);
+    }
+    return taken.reverse();
+  }
+
+  /** Whether the worker has begun this call and not ended it. */
+  isRunning(call: HeldCall): boolean {
+    const place = call.seat! & mask;
+    return this.#calls[place] === call && this.#progress.stateOf(this.#indexAt(place)) === 'begun';
+  }
+
+  /** The call is settled otherwise; its answer will be a gap. */
+  drop(call: HeldCall): void {
+    this.#leave(call.seat! & mask, call);
+  }
+
+  /** The worker will not answer the calls from `index` on: as if they had not been sent. @returns them, chunk by chunk */
+  unsend(index: number): HeldCall[][] {
+    const chunks = this.#chunks.filter((chunk) => chunk.first >= index);
+    this.#chunks.length -= chunks.length;
+    const calls = chunks.map((chunk) => this.#takeOut(chunk.first, chunk.end));
+    this.#end = index;
+    return calls;
+  }
+
+  /** The worker is gone. @returns what it had, with how far it had come */
+  takeLost(): { call: HeldCall; state: CallState }[] {
+    const states: CallState[] = [];
+    for (let index = this.#first; index < this.#end; index++) {
+      if (this.#calls[index & mask] !== undefined) states.push(this.#progress.stateOf(index));
+    }
+    const calls = this.#takeOut(this.#first, this.#end);
+    this.#first = this.#end;
+    this.#chunks.length = 0;
+    return calls.map((call, place) => ({ call, state: states[place] }));
+  }
+
+  #takeOut(first: number, end: number): HeldCall[] {
+    const calls: HeldCall[] = [];
+    for (let index = first; index < end; index++) {
+      const call = this.#calls[index & mask];
+      if (call === undefined) continue;
+      this.#leave(index & mask, call);
+      calls.push(call);
+    }
+    return calls;
+  }
+
+  /** The index that stands at a place now. */
+  #indexAt(place: number): number {
+    return this.#first + ((place - this.#first) & mask);
+  }
+
+  #leave(place: number, call: HeldCall): void {
+    this.#calls[place] = undefined;
+    this.#held--;
+    if (this.#wanted.size > 0) this.#wanted.delete(call);
+    this.#onLeave(call);
+  }
+}
