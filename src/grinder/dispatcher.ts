@@ -126,9 +126,11 @@ export class Dispatcher implements BatchOwner, LoanRequest {
   }
 
   itemReturned(job: Job, reason: unknown): void {
-    const broke = reason instanceof BrokenExecutorError;
-    if ((broke && this.#bereft.has(job)) || this.#source() === undefined) return job.reject(reason);
-    if (broke) this.#bereft.add(job);
+    if (this.#source() === undefined) return job.reject(managerStopped(reason));
+    if (reason instanceof BrokenExecutorError) {
+      if (this.#bereft.has(job)) return job.reject(reason);
+      this.#bereft.add(job);
+    }
     this.itemsGivenBack([job]);
   }
 
@@ -207,4 +209,8 @@ export class Dispatcher implements BatchOwner, LoanRequest {
   #source(): ReturnType<GrinderSettings['manager']['loanSource']> | undefined {
     return this.#settings.manager.isRunning ? this.#settings.manager.loanSource() : undefined;
   }
+}
+
+function managerStopped(cause: unknown): Error {
+  return cause instanceof NotStartedError ? cause : new NotStartedError('the manager was stopped', { cause });
 }

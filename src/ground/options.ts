@@ -118,8 +118,12 @@ export function outOfRange(expected: string, value: unknown): RangeError {
 }
 
 function describe(value: unknown): string {
-  const shown = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
-  return typeof value === 'object' || typeof value === 'function' ? shown : `${shown} (${typeof value})`;
+  try {
+    const shown = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
+    return typeof value === 'object' || typeof value === 'function' ? shown : `${shown} (${typeof value})`;
+  } catch {
+    return `a value that cannot be shown (${typeof value})`;
+  }
 }
 
 function withCode<E extends Error>(error: E, code: string): E {

@@ -139,7 +139,7 @@ export class ExecutorLease implements AsyncDisposable, LoanHolder, JobKeeper, Jo
   /** @internal */
   jobOutcome(job: Job, outcome: Outcome): void {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
-    else job.reject(outcome.reason);
+    else job.reject(outcome.status === 'returned' ? (this.#loan.lost ?? outcome.reason) : outcome.reason);
   }
 
   /** @internal */
