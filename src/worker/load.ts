@@ -96,15 +96,20 @@ export class TaskLoader {
   }
 }
 
+/** Failures of imports that items were told about. */
 const reported = new WeakSet<object>();
 
 /**
- * Whether a promise was rejected with the failure of an import that some item was told about. Node raises an
- * `unhandledRejection` of its own with it when an ES module imports a CommonJS one that throws: always in Node 20,
- * on the second import in later versions.
+ * Keeps such a failure from ending the worker as well. When an ES module imports a CommonJS one that throws, Node
+ * rejects a promise of its own with it, which nobody can handle: always in Node 20, on another import in later versions.
+ * Any other unhandled rejection ends the worker as before. Once per worker that has a thread or process of its own.
  */
-export function isImportFailure(reason: unknown): boolean {
-  return typeof reason === 'object' && reason !== null && reported.has(reason);
+export function outliveImportFailures(): void {
+  process.on('unhandledRejection', (reason) => {
+    if (typeof reason === 'object' && reason !== null && reported.has(reason)) return;
+    // A job's own listener means that it handles them.
+    if (process.listenerCount('unhandledRejection') === 1) throw reason;
+  });
 }
 
 /** What to report when a job threw: a variable that a source task lacks here is the submitter's mistake, and said so. */
@@ -170,20 +175,21 @@ function mayRunAgain(url: string, { error, attempts }: Failure): boolean {
   );
 }
 
-/** A module knows itself by the URL it was imported by, links resolved, or as CommonJS by its path. */
+/** What a module may call itself: the URL it was imported by, its links resolved, and as CommonJS its path. */
 function namesOf(url: string): readonly string[] {
   if (!url.startsWith('file:')) return [url];
   const path = fileURLToPath(url);
   const query = url.slice(url.search(/[?#]|$/));
-  return [
-    ...new Set([
-      url,
-      ...[path, realpathSync(path)].flatMap((known) => [
-        pathToFileURL(known).href + query,
-        pathToFileURL(known).href,
-      ]),
-    ]),
-  ];
+  const files = [path, realPath(path)].map((file) => pathToFileURL(file).href);
+  return [...new Set([url, ...files.map((file) => file + query), ...files])];
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // In an archive, say, that only the loader sees into.
+  }
 }
 
 function taskOf({ exports, names }: LoadedModule, { module, name }: Reference): AnyFunction {

@@ -2,7 +2,7 @@ import { setWorkerData } from '../task/worker-data.ts';
 import { encodeThrow } from '../wire/error-codec.ts';
 import type { Boot } from '../wire/frame.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
-import { TaskLoader } from './load.ts';
+import { outliveImportFailures, TaskLoader } from './load.ts';
 import type { HostPort } from './outbox.ts';
 import { Server } from './serve.ts';
 
@@ -13,6 +13,7 @@ export async function startServer(
   progress: WorkerProgress,
 ): Promise<Server | undefined> {
   setWorkerData(boot.workerData);
+  outliveImportFailures();
   const loader = new TaskLoader();
   if (!(await announce(port, () => loader.preload(boot.preload)))) return undefined;
   const server = new Server({ port, asyncTasks: boot.asyncTasks, progress, loader });
