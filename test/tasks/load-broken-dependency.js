@@ -1,0 +1,3 @@
+import { part } from './load-broken-dependency.cjs';
+
+export const use = () => part();

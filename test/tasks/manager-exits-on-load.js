@@ -1,0 +1,3 @@
+export const unreachable = () => 'loaded';
+
+process.exit(9);

@@ -1,0 +1,3 @@
+export const unreachable = () => 'loaded';
+
+await new Promise((resolve) => setInterval(resolve, 2 ** 30));

@@ -1,0 +1,496 @@
+/** One function, and what the closure check must say about it. As text, so that no test runner or compiler changes it. */
+export interface PortableCase {
+  readonly title: string;
+  /** Code around the function. */
+  readonly around?: string;
+  /** The function, as an expression. */
+  readonly task: string;
+  /** Variables it takes from there: it is refused. */
+  readonly uses?: readonly string[];
+  /** Part of the reason for which it is refused. */
+  readonly because?: string;
+  /** Otherwise it is sent, and what is sent gives the same result for these. */
+  readonly args?: readonly unknown[];
+}
+
+const language: readonly PortableCase[] = [
+  { title: 'uses its parameters only', task: '(a, b) => a + b', args: [1, 2] },
+  {
+    title: 'uses a variable around it',
+    around: 'const factor = 2;',
+    task: '(x) => x * factor',
+    uses: ['factor'],
+  },
+  { title: 'uses several', around: 'let a, b;', task: '() => a + b', uses: ['a', 'b'] },
+  { title: 'uses globals', task: '(x) => Math.max(x, JSON.parse("2"))', args: [1] },
+  { title: 'only assigns to a variable around it', around: 'let a;', task: '() => { a = 1; }', uses: ['a'] },
+  { title: 'uses one in a default value', around: 'const a = 1;', task: '(x = a) => x', uses: ['a'] },
+  { title: 'uses one deep inside', around: 'const a = 1;', task: '() => () => () => a', uses: ['a'] },
+  { title: 'uses one in a template', around: 'const a = 1;', task: '(x) => `${x}${`${a}`}`', uses: ['a'] },
+  { title: 'uses one as a tag', around: 'const tag = String.raw;', task: '() => tag`x`', uses: ['tag'] },
+  { title: 'uses one as a computed key', around: 'const k = 1;', task: '(x) => ({ [k]: x })', uses: ['k'] },
+  { title: 'uses one as a shorthand property', around: 'const k = 1;', task: '() => ({ k })', uses: ['k'] },
+  {
+    title: 'uses one as a base class',
+    around: 'class A {}',
+    task: '() => { class B extends A {} return 1; }',
+    uses: ['A'],
+  },
+  {
+    title: 'uses one in a class field',
+    around: 'const a = 1;',
+    task: '() => new (class { f = a; })().f',
+    uses: ['a'],
+  },
+  {
+    title: 'uses one declared later',
+    around: 'const f = () => later;',
+    task: 'f',
+    uses: ['later'],
+    because: "'later'",
+  },
+  { title: 'shadows it by a parameter', around: 'const a = 1;', task: '(a) => a', args: [2] },
+  {
+    title: 'shadows it by destructuring',
+    around: 'let a, b, c;',
+    task: '({ a, x: [b = 2] = [], ...c }) => [a, b, c]',
+    args: [{ a: 1, z: 3 }],
+  },
+  {
+    title: 'shadows it by a hoisted var',
+    around: 'const a = 1;',
+    task: '() => { { var a = 2; } return a; }',
+    args: [],
+  },
+  {
+    title: 'shadows it in one block only',
+    around: 'const a = 1;',
+    task: '() => { { const a = 2; } return a; }',
+    uses: ['a'],
+  },
+  {
+    title: 'shadows it by a catch parameter',
+    around: 'let e;',
+    task: '() => { try { null.x; } catch (e) { return e.name; } }',
+    args: [],
+  },
+  {
+    title: 'shadows it by a function inside',
+    around: 'let g;',
+    task: '() => { return g(); function g() { return 1; } }',
+    args: [],
+  },
+  {
+    title: 'shadows it by a class inside',
+    around: 'class A {}',
+    task: '(n) => { class A { #n = n; get() { return this.#n; } } return new A().get(); }',
+    args: [4],
+  },
+  {
+    title: 'uses its name as a label',
+    around: 'let a;',
+    task: '() => { a: for (;;) { break a; } return 1; }',
+    args: [],
+  },
+  {
+    title: 'uses its name as a property',
+    around: 'let a;',
+    task: '(o) => o.a + o?.a + { a: 1 }.a',
+    args: [{ a: 1 }],
+  },
+  {
+    title: 'uses its name in strings, comments and patterns',
+    around: 'let a;',
+    task: "(x) => /* a */ 'a' + `a` + /a/.source + x",
+    args: [1],
+  },
+  {
+    title: 'calls itself by its own name',
+    task: 'function fact(n) { return n < 2 ? 1 : n * fact(n - 1); }',
+    args: [5],
+  },
+  {
+    title: 'calls itself by a variable',
+    around: 'const fact = (n) => n < 2 ? 1 : n * fact(n - 1);',
+    task: 'fact',
+    uses: ['fact'],
+    because: 'function fact(',
+  },
+  { title: 'is shorthand in an object', task: '({ cube(x) { return x ** 3; } }).cube', args: [3] },
+  { title: 'is a method called get', task: '({ get(x) { return x; } }).get', args: [3] },
+  { title: 'is a method called async', task: '({ async(x) { return x; } }).async', args: [3] },
+  { title: 'is an async method', task: '({ async m(x) { return x; } }).m', args: [3] },
+  { title: 'is a static method', task: 'class { static m(x) { return x; } }.m', args: [3] },
+  {
+    title: 'is a getter',
+    task: 'Object.getOwnPropertyDescriptor({ get g() { return 5; } }, "g").get',
+    args: [],
+  },
+  {
+    title: 'is a method with a computed name',
+    around: 'const k = "a(";',
+    task: '({ [k + ")" + [")"]](x) { return x; } })["a())"]',
+    args: [3],
+  },
+  { title: 'is a method with a quoted name', task: "({ 'a(b) {'(x) { return x; } })['a(b) {']", args: [3] },
+  {
+    title: 'is a method that uses a variable',
+    around: 'const a = 1;',
+    task: '({ m() { return a; } }).m',
+    uses: ['a'],
+  },
+  {
+    title: 'has comments in its head',
+    task: 'function /* ( */ f(/* { */ a, b = { c: ")" } /* ) */) // {\n { return a + b.c; }',
+    args: [1],
+  },
+  { title: 'uses its own arguments', task: 'function () { return arguments.length; }', args: [1, 2] },
+  {
+    title: 'uses the arguments of a function around it',
+    task: '(function () { return () => arguments.length; })()',
+    uses: ['arguments'],
+  },
+  { title: 'uses this', task: 'function () { return this; }', because: '`this`' },
+  { title: 'uses this in an arrow function', task: '() => this', because: '`this`' },
+  { title: 'uses this in a default value', task: 'function (a = this) { return a; }', because: '`this`' },
+  {
+    title: 'uses this in an arrow function inside',
+    task: 'function () { return [1].map(() => this); }',
+    because: '`this`',
+  },
+  {
+    title: 'uses this beside a class that does',
+    task: 'function () { class A { f = this; } return this; }',
+    because: '`this`',
+  },
+  {
+    title: 'has a class that uses this',
+    task: 'function (n) { class A { x = n; y = this.x; constructor() { this.z = n; } } return new A().y; }',
+    args: [1],
+  },
+  {
+    title: 'has functions that use this',
+    task: '() => ({ a: 1, f() { return this.a; }, g: function () { return this.a; } }).f()',
+    args: [],
+  },
+  {
+    title: 'uses arguments beside functions that use this',
+    task: 'function () { return { a: arguments[0], f() { return this.a; } }.f(); }',
+    args: [6],
+  },
+  {
+    title: 'uses this as a name and in strings',
+    task: '(o) => o.this + "this" + `this` + { this: 1 }.this',
+    args: [{ this: 5 }],
+  },
+  { title: 'uses super', task: '({ m() { return super.toString(); } }).m', because: '`super`' },
+  {
+    title: 'uses a private name',
+    around: 'class P { #x = 1; static m(o) { return o.#x; } }',
+    task: 'P.m',
+    because: 'private name',
+  },
+  {
+    title: 'has a private name',
+    task: '(n) => { class A { #n = n; static is(o) { return #n in o; } } return A.is(new A()); }',
+    args: [1],
+  },
+  { title: 'uses new.target of its own', task: 'function () { return new.target; }', args: [] },
+  {
+    title: 'uses new.target of a function around it',
+    task: '(function () { return () => new.target; })()',
+    because: '`new.target`',
+  },
+  { title: 'is a class', task: 'class A {}', because: 'a class' },
+  { title: 'is a bound function', task: '((x) => x).bind(null)', because: 'a bound function' },
+  { title: 'is a native function', task: 'Math.max', because: 'a native function' },
+  { title: 'is behind a proxy', task: 'new Proxy((x) => x, {})', because: 'a native function' },
+  { title: 'calls eval', task: '(x) => eval("x + 1")', because: 'eval()' },
+  { title: 'calls eval indirectly', task: '() => (0, eval)("1 + 1")', args: [] },
+  { title: 'imports a relative path', task: '() => import("./x.js")', because: 'relative path' },
+  {
+    title: 'imports a relative path behind a comment',
+    task: "() => import(/* webpackChunkName: 'x' */ '../x.js')",
+    because: 'relative path',
+  },
+  {
+    title: 'uses async as a name',
+    around: 'const async = { map: (x) => x };',
+    task: '(x) => async.map(x)',
+    uses: ['async'],
+  },
+  {
+    title: 'is async',
+    around: 'const a = 1;',
+    task: 'async (x) => { await x; return (async () => 1)(); }',
+    args: [1],
+  },
+  {
+    title: 'is async and uses a variable',
+    around: 'const a = 1;',
+    task: 'async function () { for await (const x of a) return x; }',
+    uses: ['a'],
+  },
+  { title: 'is a generator', task: 'function* (a) { yield a; }' },
+  { title: 'looks for a browser', task: '() => typeof window === "undefined" ? 1 : window.x', args: [] },
+  {
+    title: 'looks for a browser where there is one',
+    around: 'const window = {};',
+    task: '() => typeof window',
+    uses: ['window'],
+  },
+  {
+    title: 'uses a variable that hides a global',
+    around: 'const Math = { max: () => 3 };',
+    task: '() => Math.max(1)',
+    uses: ['Math'],
+  },
+  {
+    title: 'has a name outside the basic plane',
+    around: 'const 𠮷 = 1;',
+    task: "(x) => x.length + '𠮷'.length",
+    args: ['𠮷'],
+  },
+  { title: 'uses a name outside the basic plane', around: 'const 𠮷 = 1;', task: '() => 𠮷', uses: ['𠮷'] },
+  {
+    title: 'is sloppy: functions in blocks are visible outside',
+    task: 'Function("{ function g() { return 7; } } return g();")',
+    args: [],
+  },
+  { title: 'is sloppy: old octal numbers', task: 'Function("return () => 010")()', args: [] },
+  {
+    title: 'is strict: functions in blocks are not',
+    around: 'const g = 1;',
+    task: 'function () { { function g() {} } return g; }',
+    uses: ['g'],
+  },
+];
+
+/** Shapes found in published packages and in the output of compilers and minifiers. */
+const published: readonly PortableCase[] = [
+  {
+    title: 'lodash-es isObject',
+    task: "function isObject(value) { var type = typeof value; return value != null && (type == 'object' || type == 'function'); }",
+    args: [{}],
+  },
+  {
+    title: 'lodash-es baseProperty',
+    around: 'const key = "a";',
+    task: '(function baseProperty(key) { return function (object) { return object == null ? undefined : object[key]; }; })("a")',
+    uses: ['key'],
+  },
+  {
+    title: 'lodash-es clamp',
+    around: 'const toNumber = Number;',
+    task: 'function clamp(number, lower, upper) { number = toNumber(number); return number <= upper ? number : upper; }',
+    uses: ['toNumber'],
+  },
+  {
+    title: 'lodash-es createFlow',
+    task: 'function () { var args = arguments, value = args[0]; return function () { return value.apply(this, arguments); } && value; }',
+    args: [3],
+  },
+  {
+    title: 'lodash-es root',
+    task: "() => typeof globalThis == 'object' && globalThis || Function('return this')() ? 1 : 2",
+    args: [],
+  },
+  { title: 'ramda add', task: 'function add(a, b) { return Number(a) + Number(b); }', args: ['1', 2] },
+  {
+    title: 'ramda _curry1',
+    around: 'const _isPlaceholder = (a) => false;',
+    task: '(function _curry1(fn) { return function f1(a) { return arguments.length === 0 || _isPlaceholder(a) ? f1 : fn.apply(this, arguments); }; })(Number)',
+    uses: ['_isPlaceholder', 'fn'],
+    because: '`this`',
+  },
+  {
+    title: 'ramda _arity',
+    task: 'function _arity(n, fn) { switch (n) { case 0: return function () { return fn.apply(this, arguments); }; default: return fn(n); } }',
+    args: [1, Number],
+  },
+  {
+    title: 'underscore restArguments',
+    task: 'function restArguments(func, startIndex) { return function () { var rest = Array(1); rest[0] = arguments; return func.call(this, rest); } && startIndex; }',
+    args: [null, 2],
+  },
+  {
+    title: 'underscore method chain',
+    task: 'function () { return chainResult(this, arguments); }',
+    around: 'const chainResult = 1;',
+    uses: ['chainResult'],
+    because: '`this`',
+  },
+  {
+    title: 'd3-array extent',
+    task: 'function extent(values, valueof) { let min; let max; if (valueof === undefined) { for (const value of values) { if (value != null) { if (min === undefined) { if (value >= value) min = max = value; } else { if (min > value) min = value; if (max < value) max = value; } } } } return [min, max]; }',
+    args: [[3, 1, 2]],
+  },
+  {
+    title: 'd3-random uniform',
+    task: '(function sourceRandomUniform(source) { function randomUniform(min, max) { max -= min; return function () { return source() * max + min; }; } return randomUniform; })(() => 1)',
+    uses: ['source'],
+  },
+  {
+    title: 'd3-format with numbers as names',
+    task: 'function (x, p) { return (x = p ? x.toExponential(p - 1) : x.toExponential()).indexOf("e"); }',
+    args: [1234, 2],
+  },
+  {
+    title: 'date-fns addDays',
+    around: 'const toDate = (d) => d;',
+    task: 'function addDays(date, amount, options) { const _date = toDate(date, options?.in); if (isNaN(amount)) return null; _date.setDate(_date.getDate() + amount); return _date; }',
+    uses: ['toDate'],
+  },
+  {
+    title: 'date-fns compareAsc without its helper',
+    task: 'function compareAsc(dateLeft, dateRight) { const diff = +new Date(dateLeft) - +new Date(dateRight); return diff < 0 ? -1 : diff > 0 ? 1 : diff; }',
+    args: [1, 2],
+  },
+  {
+    title: 'terser output, a parameter with the name of an import',
+    around: 'const e = 1, t = 2;',
+    task: 'e=>{for(var t=0,n=0;n<e.length;n++)t+=e[n];return t}',
+    args: [[1, 2]],
+  },
+  {
+    title: 'terser output, comma and void',
+    around: 'const r = 1;',
+    task: 'function(e){var t,n;return void 0===(t=e)?n=r:n=t,n}',
+    uses: ['r'],
+  },
+  {
+    title: 'webpack output',
+    around: 'const _tasks__WEBPACK_IMPORTED_MODULE_0__ = { add: 1 };',
+    task: '(e) => (0,_tasks__WEBPACK_IMPORTED_MODULE_0__.add)(e,1)',
+    uses: ['_tasks__WEBPACK_IMPORTED_MODULE_0__'],
+    because: 'webpack',
+  },
+  {
+    title: 'webpack require',
+    around: 'const __webpack_require__ = 1;',
+    task: '(e) => __webpack_require__(e)',
+    uses: ['__webpack_require__'],
+    because: 'webpack',
+  },
+  {
+    title: 'esbuild output, minified arrow function',
+    around: 'const a = 1;',
+    task: '(a,{b:c=a}={})=>[a,c]',
+    args: [1],
+  },
+  {
+    title: 'esbuild keepNames',
+    around: 'const __name = (f) => f;',
+    task: '(x) => { const inner = /* @__PURE__ */ __name((y) => y + x, "inner"); return inner(1); }',
+    args: [2],
+  },
+  {
+    title: 'esbuild CommonJS interop',
+    around: 'const import_lodash = 1;',
+    task: '(x) => (0, import_lodash.default)(x)',
+    uses: ['import_lodash'],
+  },
+  {
+    title: 'esbuild async helper',
+    around: 'const __async = 1;',
+    task: '(x) => __async(null, null, function* () { return x; })',
+    uses: ['__async'],
+    because: 'newer target',
+  },
+  {
+    title: 'TypeScript async for ES2015',
+    around: 'const __awaiter = 1;',
+    task: 'function f(x) { return __awaiter(this, void 0, void 0, function* () { return x; }); }',
+    uses: ['__awaiter'],
+    because: 'newer target',
+  },
+  {
+    title: 'TypeScript spread for ES5',
+    around: 'const __spreadArray = 1;',
+    task: 'function (a) { return __spreadArray([], a, true); }',
+    uses: ['__spreadArray'],
+    because: 'newer target',
+  },
+  {
+    title: 'TypeScript CommonJS import',
+    around: 'const tasks_1 = 1;',
+    task: '(x) => (0, tasks_1.square)(x)',
+    uses: ['tasks_1'],
+  },
+  {
+    title: 'TypeScript enum inside',
+    task: 'function (n) { var Color; (function (Color) { Color[Color["Red"] = 0] = "Red"; })(Color || (Color = {})); return Color[n]; }',
+    args: [0],
+  },
+  {
+    title: 'babel asyncToGenerator step',
+    task: 'function asyncGeneratorStep(n, t, e, r, o, a, c) { try { var i = n[a](c), u = i.value; } catch (n) { return void e(n); } i.done ? t(u) : Promise.resolve(u).then(r, o); }',
+  },
+  {
+    title: 'babel async wrapper',
+    around: 'function _f() {}',
+    task: 'function f() { return _f.apply(this, arguments); }',
+    uses: ['_f'],
+    because: '`this`',
+  },
+  {
+    title: 'babel destructuring helper',
+    around: 'const _slicedToArray = 1;',
+    task: 'function (p) { var _p = _slicedToArray(p, 2), a = _p[0]; return a; }',
+    uses: ['_slicedToArray'],
+    because: 'newer target',
+  },
+  {
+    title: 'babel class helper, downlevel class inside',
+    task: 'function (n) { var A = function () { function A() { if (!(this instanceof A)) throw new TypeError("x"); this.n = n; } return A; }(); return new A().n; }',
+    args: [3],
+  },
+  {
+    title: 'swc async helper',
+    around: 'const _async_to_generator = 1;',
+    task: '() => _async_to_generator(function* () {})()',
+    uses: ['_async_to_generator'],
+    because: 'newer target',
+  },
+  {
+    title: 'istanbul coverage counters',
+    around: 'const cov_2k3j4h5g = 1;',
+    task: '(x) => { cov_2k3j4h5g().f[0]++; cov_2k3j4h5g().s[0]++; return x; }',
+    uses: ['cov_2k3j4h5g'],
+    because: 'istanbul',
+  },
+  {
+    title: 'vitest import',
+    around: 'const __vi_import_0__ = 1;',
+    task: '(x) => __vi_import_0__.factor * x',
+    uses: ['__vi_import_0__'],
+    because: 'vitest',
+  },
+  {
+    title: 'vite-node import',
+    around: 'const __vite_ssr_import_0__ = 1;',
+    task: '(x) => __vite_ssr_import_0__.factor * x',
+    uses: ['__vite_ssr_import_0__'],
+    because: 'vitest',
+  },
+  {
+    title: 'CommonJS require',
+    around: 'const require = 1;',
+    task: '(x) => require("node:path").join(x)',
+    uses: ['require'],
+    because: 'await import()',
+  },
+  {
+    title: 'rxjs operator factory',
+    around: 'function operate() {} function createOperatorSubscriber() {}',
+    task: 'function map(project, thisArg) { return operate((source, subscriber) => { let index = 0; source.subscribe(createOperatorSubscriber(subscriber, (value) => { subscriber.next(project.call(thisArg, value, index++)); })); }); }',
+    uses: ['createOperatorSubscriber', 'operate'],
+  },
+  {
+    title: 'UMD wrapper, with a global of browsers that it does not look for',
+    task: "function (e, t) { 'object' == typeof exports && 'undefined' != typeof module ? t(exports) : 'function' == typeof define && define.amd ? define(['exports'], t) : (e = 'undefined' != typeof globalThis ? globalThis : e || self).x = 1; return 1; }",
+    uses: ['self'],
+  },
+];
+
+export const cases: readonly PortableCase[] = [...language, ...published];
