@@ -80,13 +80,19 @@ export class WorkerPool implements Executor, SlotOwner {
     for (const retry of this.#retries) this.#deadlines.clear(retry);
     const live = this.#slots.filter((slot) => slot !== undefined);
     if (live.length === 0) return;
-    for (const slot of live) if (slot.idle) slot.kill();
-    const killAt = this.#clock.now() + timeoutSeconds * 1000;
-    const kill = this.#deadlines.set(killAt, () => this.#killAll(reason), { keepsAlive: true });
-    const abandon = this.#deadlines.set(killAt + endMs, () => this.#abandonAll(), { keepsAlive: true });
+    for (const slot of live) if (slot.up && slot.idle) slot.kill();
+    const now = this.#clock.now();
+    const killAt = now + timeoutSeconds * 1000;
+    const deadlines = [
+      this.#deadlines.set(killAt, () => this.#kill((slot) => slot.up, reason), { keepsAlive: true }),
+      // A thread that is ended while it loads leaves files open: one that is coming up may do so first, if it is quick.
+      this.#deadlines.set(now + endMs, () => this.#kill((slot) => !slot.up, reason), { keepsAlive: true }),
+      this.#deadlines.set(Math.max(killAt, now + endMs) + endMs, () => this.#abandonAll(), {
+        keepsAlive: true,
+      }),
+    ];
     await this.#ended;
-    this.#deadlines.clear(kill);
-    this.#deadlines.clear(abandon);
+    for (const deadline of deadlines) this.#deadlines.clear(deadline);
   }
 
   slotUp(slot: Slot): void {
@@ -185,8 +191,8 @@ export class WorkerPool implements Executor, SlotOwner {
       call.settle({ status: 'returned', reason });
   }
 
-  #killAll(reason: Error): void {
-    for (const slot of this.#slots) slot?.kill(reason);
+  #kill(which: (slot: Slot) => boolean, reason: Error): void {
+    for (const slot of this.#slots) if (slot !== undefined && which(slot)) slot.kill(reason);
   }
 
   #abandonAll(): void {

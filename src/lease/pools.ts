@@ -17,7 +17,7 @@ export interface PoolsOwner {
 /** After a pool could not be kept up, none is opened for this long: each attempt costs seconds. */
 const breakMs = 5_000;
 /** How much longer than it was given a pool may take to shut down before it is left behind. */
-const shutdownSlackMs = 2_000;
+const shutdownSlackMs = 3_000;
 
 /** The pools of a manager: opens, lends, shrinks and closes them. */
 export class Pools {
