@@ -10,12 +10,24 @@ export interface HeldCall extends ExecutorCall {
   hasMoved?: boolean;
 }
 
+/** What one message carried. */
 interface Chunk {
   readonly first: number;
   /** Index behind its last call. */
   readonly end: number;
   /** The task of all its calls, when they have one. */
   readonly task: ResolvedTask | undefined;
+  /** Tasks it made known to the worker. */
+  readonly newTasks: readonly ResolvedTask[];
+}
+
+/** A chunk the worker could not read, or did not look at because it came behind one. */
+export interface Unsent {
+  /** Those of its calls that were not taken back. */
+  readonly calls: readonly HeldCall[];
+  /** It was one call. */
+  readonly wasAlone: boolean;
+  readonly newTasks: readonly ResolvedTask[];
 }
 
 const mask = inFlightLimit - 1;
@@ -81,7 +93,7 @@ export class InFlight {
   }
 
   /** They have been sent, as one chunk. */
-  add(calls: readonly HeldCall[], task: ResolvedTask | undefined): void {
+  add(calls: readonly HeldCall[], task: ResolvedTask | undefined, newTasks: readonly ResolvedTask[]): void {
     const first = this.#end;
     for (const call of calls) {
       const place = this.#end++ & mask;
@@ -90,7 +102,7 @@ export class InFlight {
       if (call.transfer.length > 0) call.hasMoved = true;
     }
     this.#held += calls.length;
-    this.#chunks.push({ first, end: this.#end, task });
+    this.#chunks.push({ first, end: this.#end, task, newTasks });
   }
 
   /** The next answer has come. @returns its call, and whether somebody wanted it back; `undefined` for a gap */
@@ -146,12 +158,14 @@ export class InFlight {
   }
 
   /** The worker will not answer the calls from `index` on: as if they had not been sent. @returns them, chunk by chunk */
-  unsend(index: number): HeldCall[][] {
+  unsend(index: number): Unsent[] {
     const chunks = this.#chunks.filter((chunk) => chunk.first >= index);
     this.#chunks.length -= chunks.length;
-    const calls = chunks.map((chunk) => this.#takeOut(chunk.first, chunk.end));
+    const unsent = chunks.map(({ first, end, newTasks }) => {
+      return { calls: this.#takeOut(first, end), wasAlone: end - first === 1, newTasks };
+    });
     this.#end = index;
-    return calls;
+    return unsent;
   }
 
   /** The worker is gone. @returns what it had, with how far it had come */

@@ -1,6 +1,15 @@
 import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
 import type { Executor, ExecutorCall, SubmitReceipt } from './executor.ts';
 
+/** An executor must not throw; one from another package might. */
+export function submitGuarded(executor: Executor, calls: readonly ExecutorCall[]): SubmitReceipt {
+  try {
+    return executor.submitBatch(calls);
+  } catch (error) {
+    return { submitted: 0, error };
+  }
+}
+
 /**
  * Stands in for an executor that a backend is still making: its lease is granted at once, and what is sent
  * through it waits here.
@@ -30,7 +39,7 @@ export class OpeningExecutor implements Executor {
 
   submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
     if (this.#failed !== undefined) return { submitted: 0, error: this.#failed };
-    if (this.#executor !== undefined) return this.#executor.submitBatch(calls);
+    if (this.#executor !== undefined) return submitGuarded(this.#executor, calls);
     this.#waiting.push([...calls]);
     return { submitted: calls.length };
   }
@@ -62,7 +71,7 @@ export class OpeningExecutor implements Executor {
   #open(executor: Executor): void {
     this.#executor = executor;
     for (const batch of this.#waiting.splice(0)) {
-      const { submitted, error } = executor.submitBatch(batch);
+      const { submitted, error } = submitGuarded(executor, batch);
       const status = error instanceof BrokenExecutorError ? 'returned' : 'rejected';
       for (const call of batch.slice(submitted)) call.settle({ status, reason: error });
     }

@@ -53,8 +53,10 @@ export class Slot {
   #failure: unknown;
   /** Why it was asked to. */
   #endReason: Error | undefined;
-  /** Answers up to here are to come once more, singly; those that come meanwhile are ignored. */
+  /** Answers up to here come once more, singly, because some could not be read. */
   #resending: 'no' | 'asked' | number = 'no';
+  /** Answers behind those, by their first index: what was read once is not taken from a second copy. */
+  readonly #early = new Map<number, AnswerFrame>();
 
   constructor(
     number: number,
@@ -160,7 +162,8 @@ export class Slot {
   abandon(): void {
     this.#port.keepAlive(false);
     const { name: pool } = this.#options;
-    this.#settleLost({ pool, exitCode: undefined, signal: undefined, cause: this.#endReason });
+    const exit = { pool, exitCode: undefined, signal: undefined, cause: this.#endReason };
+    this.#owner.slotGaveBack(this.#settleLost(exit));
   }
 
   #notUp(now: number): void {
@@ -189,7 +192,7 @@ export class Slot {
       this.#taskNumbers.forget(newTasks);
       return error ?? new Error('the message could not be sent');
     }
-    inFlight.add(calls, task);
+    inFlight.add(calls, task, newTasks);
     for (const call of calls) this.#limits.watch(call, now);
     return undefined;
   }
@@ -221,8 +224,22 @@ export class Slot {
     this.#owner.slotUp(this);
   }
 
-  #answered({ first, values, failed, workMs }: AnswerFrame): void {
-    if (first !== this.#inFlight.first) return; // It will come once more.
+  #answered(frame: AnswerFrame): void {
+    if (frame.first > this.#inFlight.first) this.#early.set(frame.first, frame);
+    for (let next: AnswerFrame | undefined = frame; next !== undefined; next = this.#nextEarly()) {
+      if (next.first === this.#inFlight.first) this.#settle(next);
+    }
+    this.#afterAnswers();
+  }
+
+  #nextEarly(): AnswerFrame | undefined {
+    if (this.#early.size === 0) return undefined;
+    const frame = this.#early.get(this.#inFlight.first);
+    this.#early.delete(this.#inFlight.first);
+    return frame;
+  }
+
+  #settle({ values, failed, workMs }: AnswerFrame): void {
     this.proven = true;
     const { task } = this.#inFlight;
     const passed = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
@@ -238,7 +255,6 @@ export class Slot {
       }
       if (isFailure) failure++;
     }
-    this.#afterAnswers();
   }
 
   /** Without an error: the worker passed over it, because it had been wanted back. */
@@ -252,7 +268,10 @@ export class Slot {
   #afterAnswers(): void {
     if (typeof this.#resending === 'number' && this.#inFlight.first >= this.#resending)
       this.#resending = 'no';
-    if (!this.#inFlight.endChunks()) return;
+    if (this.#inFlight.endChunks()) this.#freed();
+  }
+
+  #freed(): void {
     if (this.idle) this.#port.keepAlive(false);
     this.#owner.slotFreed(this);
   }
@@ -272,17 +291,18 @@ export class Slot {
 
   /** The worker could not read the calls from `index` on: they go once more, singly; the one that is to blame is then alone. */
   #sendUnread(index: number): void {
-    const [unread, ...later] = this.#inFlight.unsend(index);
-    if (unread === undefined) return;
+    const unsent = this.#inFlight.unsend(index);
+    this.#taskNumbers.forget(unsent.flatMap(({ newTasks }) => newTasks));
     this.#port.post({ againFrom: index }, []);
-    const now = this.#deadlines.now();
-    const isAlone = unread.length === 1;
-    const again = isAlone ? later.flat() : [...unread, ...later.flat()];
+    const guilty = unsent[0]?.wasAlone === true ? unsent.shift()!.calls : [];
+    const unsendable = this.#sendSingly(
+      unsent.flatMap(({ calls }) => calls),
+      this.#deadlines.now(),
+    );
     const error = new RangeError('it nests deeper than the stack of the worker allows');
-    const unsendable = this.#sendSingly(again, now);
-    if (isAlone) unsendable.push({ call: unread[0], reason: notCloneable('args', undefined, error) });
+    for (const call of guilty) unsendable.push({ call, reason: notCloneable('args', undefined, error) });
     for (const { call, reason } of unsendable) call.settle({ status: 'rejected', reason });
-    this.#afterAnswers();
+    this.#freed();
   }
 
   #exited(exitCode: number | undefined, signal: string | undefined): void {

@@ -1,6 +1,7 @@
 import { BrokenExecutorError, LeaseExpiredError } from '../ground/errors.ts';
 import { List } from '../ground/list.ts';
-import type { Executor, SubmitReceipt } from '../executor/executor.ts';
+import type { Executor } from '../executor/executor.ts';
+import { submitGuarded } from '../executor/opening.ts';
 import type { Job, JobKeeper, Outcome } from '../job/job.ts';
 
 /** Who uses a loan: a batch, or the facade an `acquire()` gave. */
@@ -86,7 +87,7 @@ export class Loan implements JobKeeper {
       job.state = 'sent';
       this.#inFlight.push(job);
     }
-    const receipt = this.#hand(jobs);
+    const receipt = submitGuarded(this.#executor, jobs);
     if (receipt.submitted >= jobs.length) return;
     const status = receipt.error instanceof BrokenExecutorError ? 'returned' : 'rejected';
     for (const job of jobs.slice(receipt.submitted)) this.outcome(job, { status, reason: receipt.error });
@@ -179,15 +180,6 @@ export class Loan implements JobKeeper {
     const jobs: Job[] = [];
     for (let job = this.#inFlight.first; job !== undefined; job = job.next) jobs.push(job);
     return jobs;
-  }
-
-  /** An executor must not throw; one from another package might. */
-  #hand(jobs: readonly Job[]): SubmitReceipt {
-    try {
-      return this.#executor.submitBatch(jobs);
-    } catch (error) {
-      return { submitted: 0, error };
-    }
   }
 
   #afterLeaving(): void {

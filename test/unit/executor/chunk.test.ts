@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { chunkSize, chunksPerWorker, nextCost } from '../../../src/executor/chunk.ts';
+import { inFlightLimit } from '../../../src/wire/progress.ts';
+
+const queued = fc.integer({ min: 1, max: 100_000 });
+const workers = fc.integer({ min: 1, max: 64 });
+const cost = fc.double({ min: 1e-5, max: 1e4, noNaN: true });
+
+describe('the size of a chunk', () => {
+  test('is at least one call and at most those queued, and all chunks of a worker fit into its memory (property)', () => {
+    fc.assert(
+      fc.property(queued, workers, fc.option(cost, { nil: undefined }), (calls, width, costMs) => {
+        const size = chunkSize(calls, width, costMs);
+        expect(Number.isInteger(size)).toBe(true);
+        expect(size).toBeGreaterThanOrEqual(1);
+        expect(size).toBeLessThanOrEqual(calls);
+        expect(size * chunksPerWorker).toBeLessThanOrEqual(inFlightLimit);
+      }),
+    );
+  });
+
+  test('sums up to what is queued, and shrinks towards the end (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 5000 }), workers, cost, (calls, width, costMs) => {
+        let left = calls;
+        let before = Infinity;
+        for (let chunks = 0; left > 0; chunks++) {
+          const size = chunkSize(left, width, costMs);
+          expect(size).toBeLessThanOrEqual(before);
+          before = size;
+          left -= size;
+          expect(chunks).toBeLessThanOrEqual(calls);
+        }
+        expect(left).toBe(0);
+      }),
+    );
+  });
+
+  test('S3 of a function not seen before is one call', () => {
+    expect(chunkSize(1000, 1, undefined)).toBe(1);
+  });
+
+  test('holds no more than a millisecond of work, if more than one call (property)', () => {
+    fc.assert(
+      fc.property(queued, workers, cost, (calls, width, costMs) => {
+        const size = chunkSize(calls, width, costMs);
+        if (size > 1) expect(size * costMs).toBeLessThanOrEqual(1 + 1e-9);
+      }),
+    );
+  });
+
+  test('is the same share for all workers, twice over', () => {
+    expect(chunkSize(80, 2, 0.04)).toBe(20);
+    expect(chunkSize(80, 4, 0.04)).toBe(10);
+  });
+
+  test('is worth its message when there is enough to do', () => {
+    expect(chunkSize(100, 50, 0.001)).toBe(25);
+    expect(chunkSize(10, 50, 0.001)).toBe(10);
+  });
+
+  test('of slow calls is one', () => {
+    for (const costMs of [0.6, 1, 5, 1000]) expect(chunkSize(1000, 1, costMs)).toBe(1);
+  });
+});
+
+describe('what a call is taken to cost', () => {
+  test('is at first what the first one did', () => {
+    expect(nextCost(undefined, 3)).toBe(3);
+  });
+
+  test('jumps up at once', () => {
+    expect(nextCost(0.01, 5)).toBe(5);
+  });
+
+  test('comes down slowly, and towards what is seen (property)', () => {
+    fc.assert(
+      fc.property(cost, cost, (estimate, observed) => {
+        const next = nextCost(estimate, observed);
+        expect(next).toBeGreaterThan(0);
+        if (observed <= estimate) {
+          expect(next).toBeLessThanOrEqual(estimate);
+          expect(next).toBeGreaterThanOrEqual(observed);
+          if (observed < estimate / 2) expect(next).toBeGreaterThan(estimate / 2);
+        } else {
+          expect(next).toBeGreaterThanOrEqual(estimate);
+          expect(next).toBeLessThanOrEqual(observed);
+        }
+      }),
+    );
+  });
+
+  test('is never nothing', () => {
+    expect(nextCost(undefined, 0)).toBeGreaterThan(0);
+    expect(nextCost(1e-5, 0)).toBeGreaterThan(0);
+  });
+});
