@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: ['test/runtimes/**'],
     // Forks: a test may then start, block and terminate threads of its own, and crash without taking the run along.
     pool: 'forks',
+    // Many tests wait more than they work.
+    maxWorkers: 2,
     setupFiles: process.env['NODE_V8_COVERAGE'] ? ['test/support/coverage.ts'] : [],
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -309,9 +309,8 @@ export class Slot {
     if (this.#state === 'down') return;
     const wasAsked = this.#state === 'ending' && this.#failure === undefined;
     const exit = { pool: this.#options.name, exitCode, signal, cause: this.#failure ?? this.#endReason };
-    const givenBack = this.#settleLost(exit);
-    this.#state = 'ending'; // Nothing may be sent to it while its calls are given back.
-    this.#owner.slotGaveBack(givenBack);
+    this.#state = 'ending'; // Whoever hears of a call that is settled here may send another one at once: not to this worker.
+    this.#owner.slotGaveBack(this.#settleLost(exit));
     this.#down(wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
   }
 
