@@ -34,6 +34,7 @@ export class WorkerPool implements Executor, SlotOwner {
   readonly #verdicts = new Set<number>();
   readonly #queue = new Ring<HeldCall>();
   readonly #costs = new WeakMap<ResolvedTask, number>();
+  #isDispatching = false;
   #state: 'open' | 'closing' | 'broken' = 'open';
   #brokenBy: BrokenExecutorError | undefined;
   #markReady!: () => void;
@@ -208,16 +209,24 @@ export class WorkerPool implements Executor, SlotOwner {
     return call.seat === undefined ? undefined : this.#slots[InFlight.workerOf(call.seat)];
   }
 
-  /** Gives every worker what it has room for, the emptiest first. */
+  /** Gives every worker what it has room for, the emptiest first; those that have nothing then, of what others have. */
   #dispatch(): void {
-    while (this.#queue.size > 0) {
-      const slot = this.#emptiest();
-      if (slot === undefined) return;
-      const chunk = this.#nextChunk(slot);
-      if (chunk === undefined) return;
-      this.#sendChunk(slot, chunk);
-    }
+    if (this.#isDispatching) return; // What came in meanwhile is seen below.
+    this.#isDispatching = true;
+    while (this.#sendNext());
     this.#balance();
+    while (this.#sendNext());
+    this.#isDispatching = false;
+  }
+
+  /** @returns `false` when nothing waits, or has to wait */
+  #sendNext(): boolean {
+    if (this.#queue.size === 0) return false;
+    const slot = this.#emptiest();
+    const chunk = slot === undefined ? undefined : this.#nextChunk(slot);
+    if (chunk === undefined) return false;
+    this.#sendChunk(slot!, chunk);
+    return true;
   }
 
   #emptiest(): Slot | undefined {
@@ -254,8 +263,9 @@ export class WorkerPool implements Executor, SlotOwner {
 
   /** A worker without work gets half of what the one with the most has not begun. */
   #balance(): void {
+    if (this.#queue.size > 0) return;
     for (const slot of this.#slots) {
-      if (slot === undefined || !slot.up || !slot.idle) continue;
+      if (slot === undefined || slot.room === 0 || !slot.idle) continue;
       const busiest = this.#busiest();
       if (busiest === undefined) return;
       const taken = busiest.takeBackLast(Math.ceil((busiest.held - 1) / 2));

@@ -9,7 +9,7 @@ import { decodeThrow } from '../wire/error-codec.ts';
 import { FrameReader } from '../wire/frame-stream.ts';
 import type { Boot, DyingFrame, WorkerFrame } from '../wire/frame.ts';
 import { HostProgressFile } from '../wire/progress-file.ts';
-import { toBytes } from '../wire/serialize.ts';
+import { refuseBlobs, toBytes } from '../wire/serialize.ts';
 import type { WorkerSettings } from './executor.ts';
 import { flagsForProcess } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
@@ -27,46 +27,49 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
   const progressFd = openUnlinked();
   const child = forkWorker(progressFd, workerOptions);
   const progress = new HostProgressFile(progressFd);
-  const answers = child.stdio[4] as Readable & { ref(): void; unref(): void };
-  const boot: Boot = { asyncTasks, preload, workerData };
-  const reader = new FrameReader(
-    (frame) => receive(frame as WorkerFrame | DyingFrame),
-    (error) => events.unreadable(error),
-  );
-
-  const receive = (frame: WorkerFrame | DyingFrame): void => {
-    if ('dying' in frame) events.failed(decodeThrow(frame.dying));
-    else events.frame(frame);
-  };
-  let ended = false;
+  let hasEnded = false;
   let lastAnswers: Timer | undefined;
   const end = (exitCode: number | null, signal: string | null): void => {
-    if (ended) return;
-    ended = true;
+    if (hasEnded) return;
+    hasEnded = true;
     lastAnswers?.cancel();
-    answers.destroy();
+    answers?.destroy();
     events.exit(exitCode ?? undefined, signal ?? undefined);
     closeSync(progressFd);
   };
-
-  answers.on('data', (bytes: Buffer) => reader.push(bytes));
-  answers.on('error', () => {}); // The child's end is gone; its exit follows.
   child.on('error', (error) => {
     events.failed(error);
     if (child.pid === undefined) end(null, null);
   });
+  // Without a free descriptor there is a child that has nothing; its error follows.
+  const answers = child.stdio?.[4] as AnswerStream | undefined;
+  const reader = new FrameReader(
+    (frame) => receive(frame as WorkerFrame | DyingFrame),
+    (error) => events.unreadable(error),
+  );
+  const receive = (frame: WorkerFrame | DyingFrame): void => {
+    if ('dying' in frame) events.failed(decodeThrow(frame.dying));
+    else events.frame(frame);
+  };
+  answers?.on('data', (bytes: Buffer) => reader.push(bytes));
+  answers?.on('error', () => {}); // The child's end is gone; its exit follows.
   child.on('exit', (exitCode, signal) => {
-    if (answers.readableEnded) return end(exitCode, signal);
+    if (answers === undefined || answers.readableEnded) return end(exitCode, signal);
     answers.once('end', () => end(exitCode, signal));
     // Something that a job started may hold the pipe open.
     lastAnswers = systemClock.setTimer(() => end(exitCode, signal), lastAnswersMs);
   });
-  child.send(toBytes({ name, boot }), ignore);
+  const boot: Boot = { asyncTasks, preload, workerData };
+  if (child.connected) child.send(toBytes({ name, parent: process.pid, boot }), ignore);
 
   return {
     progress,
     copies: toBytes,
-    post: (frame) => void child.send(toBytes(frame), ignore),
+    post: (frame) => {
+      if ('args' in frame) refuseBlobs(frame.args);
+      const bytes = toBytes(frame);
+      if (child.connected) child.send(bytes, ignore);
+    },
     keepAlive: (on) => {
       for (const handle of [child, child.channel, answers]) {
         if (on) handle?.ref();
@@ -77,16 +80,24 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
   };
 };
 
+type AnswerStream = Readable & { ref(): void; unref(): void };
+
 /** A child that is gone takes no message; its exit settles what it had. */
 const ignore = (): void => {};
 
+/** @throws when the options cannot work; the descriptor is closed then */
 function forkWorker(progressFd: number, options: WorkerSettings | undefined): ChildProcess {
-  return fork(entry, [], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
-    execArgv: [...(options?.execArgv ?? flagsForProcess()), ...limitFlags(options?.resourceLimits)],
-    ...(typeof options?.env === 'object' ? { env: options.env } : {}),
-  });
+  try {
+    return fork(entry, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
+      execArgv: [...(options?.execArgv ?? flagsForProcess()), ...limitFlags(options?.resourceLimits)],
+      ...(typeof options?.env === 'object' ? { env: options.env } : {}),
+    });
+  } catch (error) {
+    closeSync(progressFd);
+    throw error;
+  }
 }
 
 function limitFlags(limits: WorkerSettings['resourceLimits']): string[] {

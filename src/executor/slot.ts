@@ -53,6 +53,8 @@ export class Slot {
   #failure: unknown;
   /** Why it was asked to. */
   #endReason: Error | undefined;
+  /** A getter in an argument may run while it is copied, and submit in turn: not to this worker then. */
+  #isPosting = false;
   /** Answers up to here come once more, singly, because some could not be read. */
   #resending: 'no' | 'asked' | number = 'no';
   /** Answers behind those, by their first index: what was read once is not taken from a second copy. */
@@ -97,7 +99,7 @@ export class Slot {
 
   /** Chunks it can take now. */
   get room(): number {
-    return this.#state === 'up' ? chunksPerWorker - this.#inFlight.chunks : 0;
+    return this.#state === 'up' && !this.#isPosting ? chunksPerWorker - this.#inFlight.chunks : 0;
   }
 
   /** Calls it has begun or will. */
@@ -181,6 +183,7 @@ export class Slot {
     const inFlight = this.#inFlight;
     const newTasks: ResolvedTask[] = [];
     let task: ResolvedTask | undefined;
+    this.#isPosting = true;
     try {
       const { transfer } = calls[0];
       refuseDetached(transfer);
@@ -191,6 +194,8 @@ export class Slot {
     } catch (error) {
       this.#taskNumbers.forget(newTasks);
       return error ?? new Error('the message could not be sent');
+    } finally {
+      this.#isPosting = false;
     }
     inFlight.add(calls, task, newTasks);
     for (const call of calls) this.#limits.watch(call, now);

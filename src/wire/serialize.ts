@@ -18,6 +18,13 @@ export function fromBytes(bytes: Uint8Array): unknown {
   return deserializer.readValue();
 }
 
+/** Refuses what newer versions of Node would serialise as an empty object, given as it is. */
+export function refuseBlobs(values: readonly unknown[]): void {
+  if (values.some((value) => value instanceof Blob)) {
+    throw new DOMException('Blob object could not be cloned.', 'DataCloneError');
+  }
+}
+
 class StrictSerializer extends DefaultSerializer {
   _writeHostObject(value: object): void {
     if (!ArrayBuffer.isView(value))
@@ -44,7 +51,7 @@ class CopyingDeserializer extends DefaultDeserializer {
     const view = prototype._readHostObject.call(this);
     if (view.buffer !== this.#bytes.buffer) return view;
     const copy = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
-    if (Buffer.isBuffer(view)) return Buffer.from(copy);
+    if (Buffer.isBuffer(view)) return new Uint8Array(copy); // As between threads.
     return new (view.constructor as new (buffer: ArrayBufferLike) => unknown)(copy);
   }
 }

@@ -2,9 +2,9 @@
 
 import { encodeThrow } from '../wire/error-codec.ts';
 import { writeFrame } from '../wire/frame-stream.ts';
-import type { Boot, HostFrame } from '../wire/frame.ts';
+import type { Boot, HostFrame, WorkerFrame } from '../wire/frame.ts';
 import { WorkerProgressFile } from '../wire/progress-file.ts';
-import { fromBytes, toBytes } from '../wire/serialize.ts';
+import { fromBytes, refuseBlobs, toBytes } from '../wire/serialize.ts';
 import type { HostPort } from './outbox.ts';
 import type { Server } from './serve.ts';
 import { startServer } from './start.ts';
@@ -14,7 +14,12 @@ import { endWithParent } from './watch-parent.ts';
 const answersFd = 4;
 const progressFd = 5;
 
-const hostPort: HostPort = { post: (frame) => writeFrame(answersFd, frame), copies: toBytes };
+const hostPort: HostPort = { post, copies: toBytes };
+
+function post(frame: WorkerFrame): void {
+  if ('values' in frame) refuseBlobs(frame.values);
+  writeFrame(answersFd, frame);
+}
 
 function receive(server: Server, bytes: Uint8Array): void {
   let frame: HostFrame;
@@ -28,9 +33,9 @@ function receive(server: Server, bytes: Uint8Array): void {
 }
 
 async function serve(bytes: Uint8Array): Promise<void> {
-  const { name, boot } = fromBytes(bytes) as { name: string; boot: Boot };
+  const { name, parent, boot } = fromBytes(bytes) as { name: string; parent: number; boot: Boot };
   process.title = name;
-  endWithParent();
+  endWithParent(parent);
   process.on('SIGINT', () => {}); // Ctrl-C reaches the whole group; it is the parent that decides.
   process.on('uncaughtExceptionMonitor', (error) => writeFrame(answersFd, { dying: encodeThrow(error) }));
   const server = await startServer(hostPort, boot, new WorkerProgressFile(progressFd));

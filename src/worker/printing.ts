@@ -7,7 +7,7 @@ import type { Writable } from 'node:stream';
  * @returns a promise for the moment when all that was printed so far has arrived; `undefined` when it has
  */
 export function printing(): Promise<void> | undefined {
-  const waiting = [process.stdout, process.stderr].filter((stream) => stream.writableLength > 0);
+  const waiting = [process.stdout, process.stderr].filter(isOnItsWay);
   if (waiting.length === 0) return undefined;
   return Promise.all(waiting.map(arrived)).then(() => undefined);
 }
@@ -16,4 +16,9 @@ function arrived(stream: Writable): Promise<void> {
   return new Promise((resolve) => {
     stream.write('', () => resolve()); // Also called, with an error, when the stream is destroyed.
   });
+}
+
+/** A job may have corked or ended its output: then nothing more will arrive. */
+function isOnItsWay({ writable, writableCorked, writableLength }: Writable): boolean {
+  return writable && writableCorked === 0 && writableLength > 0;
 }

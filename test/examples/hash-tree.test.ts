@@ -76,9 +76,9 @@ test('the table agrees with what is in the tree', async () => {
   writeFileSync(join(root, 'huge'), '');
   truncateSync(join(root, 'huge'), 300 * 1024 * 1024);
 
-  const { exitCode, stdout } = await start(root).ended;
+  const { exitCode, stdout, stderr } = await start(root).ended;
 
-  expect(exitCode).toBe(0);
+  expect(exitCode, stderr).toBe(0);
   const twice = (value: number): number[] => [value, value];
   const sum = (sizeOf: (content: Buffer) => number): number =>
     contents.reduce((total, content) => total + sizeOf(content), 0);
@@ -97,8 +97,8 @@ test('the table agrees with what is in the tree', async () => {
 });
 
 test('an empty directory is no error', async () => {
-  const { exitCode, stdout } = await start(newTree()).ended;
-  expect(exitCode).toBe(0);
+  const { exitCode, stdout, stderr } = await start(newTree()).ended;
+  expect(exitCode, stderr).toBe(0);
   expect(row(stdout, 'files')).toEqual([0, 0]);
 });
 
@@ -108,9 +108,9 @@ test('files that vanish meanwhile are counted and do not fail the run', async ()
   await printed(child, 'inline: 0 of 40 files');
   for (const path of paths.slice(20)) rmSync(path);
 
-  const { exitCode, stdout } = await ended;
+  const { exitCode, stdout, stderr } = await ended;
 
-  expect(exitCode).toBe(0);
+  expect(exitCode, stderr).toBe(0);
   const [files, filesInline] = row(stdout, 'files');
   const [missed, missedInline] = row(stdout, 'not readable');
   expect([files, missed]).toEqual([40, 0]);
@@ -125,7 +125,7 @@ test.each(['missing', 'file'])(
     const path = join(newTree(), name);
     if (name === 'file') writeFileSync(path, '');
     const { exitCode, stdout, stderr } = await start(path).ended;
-    expect(exitCode).toBe(2);
+    expect(exitCode, stderr).toBe(2);
     expect(stdout).toBe('');
     expect(stderr).toContain(path);
     expect(stderr).toContain('Usage: npm start');
@@ -141,9 +141,9 @@ test.skipIf(process.platform === 'win32').each(['grinder', 'inline'])(
     await printed(child, `${stage}: 0 of ${total} files`);
     child.kill('SIGINT');
 
-    const { exitCode, stdout } = await ended;
+    const { exitCode, stdout, stderr } = await ended;
 
-    expect(exitCode).toBe(130);
+    expect(exitCode, stderr).toBe(130);
     const files = row(stdout, 'files');
     expect(files).toHaveLength(stage === 'grinder' ? 1 : 2);
     expect(files.at(-1)).toBeLessThan(total);

@@ -629,6 +629,16 @@ describe('time limits', () => {
     expect(log.entries).toEqual(range(40));
   });
 
+  test('N3 the results of a job that was short so far leave before it gets a limit and is slow', async () => {
+    const { lease, gate } = await setup();
+    await lease.run(tasks.nothing);
+    const short = range(300).map((value) => lease.run(tasks.holdUnless, [gate.cells, value]));
+    const slow = rejection(lease.run(tasks.holdUnless, [gate.cells, undefined], { timeoutSeconds: 0.2 }));
+    const last = range(10).map((value) => lease.run(tasks.holdUnless, [gate.cells, value]));
+    expect(await Promise.all([...short, ...last])).toEqual([...range(300), ...range(10)]);
+    expect(await slow).toMatchObject({ phase: 'run' });
+  });
+
   test('N3 several jobs that run too long each fail alone', async () => {
     const { lease, gate } = await setup({ workersPerPool: 2 });
     const outcomes = await Promise.allSettled(

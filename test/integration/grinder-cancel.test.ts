@@ -119,6 +119,9 @@ describe('cancelling a pending item', () => {
     'S26 cancelling 100,000 pending items takes about ten times what 10,000 take (%s)',
     async (order) => {
       const { grinder } = await fakeGrinder(keepPending);
+      const { stackTraceLimit } = Error;
+      onTestFinished(() => void (Error.stackTraceLimit = stackTraceLimit));
+      Error.stackTraceLimit = 0;
       const msToCancel = (count: number): number => {
         const futures = orders[order](range(count).map((value) => grinder.enqueue(echo, [value])));
         const startedAt = performance.now();
@@ -301,6 +304,14 @@ describe('signal', () => {
     expect(backend.batches).toEqual([]);
     expect(grinder.stats()).toMatchObject({ pending: 0, totals: { submitted: 2, cancelled: 2 } });
     expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('S28 of a signal aborted before the future is cancelled even when the queue is full', async () => {
+    const { grinder } = await fakeGrinder({ ...keepPending, maxQueueSize: 1 });
+    void grinder.enqueue(echo, [0]);
+    const future = grinder.enqueue(echo, [1], { signal: AbortSignal.abort() });
+    expect(future.cancelled()).toBe(true);
+    expect(grinder.stats()).toMatchObject({ pending: 1, totals: { submitted: 2, cancelled: 1 } });
   });
 
   test('S28 an abort while items are pending removes them at once', async () => {

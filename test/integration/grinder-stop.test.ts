@@ -325,46 +325,51 @@ describe('after a stop', () => {
     'an escalated': { timeoutSeconds: 0.01 },
   };
 
-  test.each(Object.entries(ways))('S22 no timer, listener or item is left by %s stop', async (_, options) => {
-    const timers = watchTimers();
-    const listeners = (): unknown[] =>
-      process.eventNames().map((name) => [name, process.listenerCount(name)]);
-    const listenersBefore = listeners();
-    const { signal } = new AbortController();
-    const { manager, grinder, backend } = await fakeGrinder({
-      batchSizeThreshold: 2,
-      maxBatchSize: 2,
-      maxWaitSeconds: 1000,
-    });
-    const armedByManager = timers.armed;
-    const options5 = { signal, queueTimeoutSeconds: 2000, timeoutSeconds: 3000 };
-    const futures = range(5).map((value) => grinder.enqueue(echo, [value], options5));
-    await until(() => backend.batches.length === 1);
-    expect(timers.armed).toBeGreaterThan(armedByManager);
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  const allWays = { ...ways, 'a draining and timed': { timeoutSeconds: 1000 } };
 
-    const stopped = grinder.stop(options);
-    if (!('cancelPending' in options || 'timeoutSeconds' in options)) {
-      await until(() => {
-        for (const call of backend.calls) if (call.state === 'taken') call.fulfil();
-        return futures.every((future) => future.done());
+  test.each(Object.entries(allWays))(
+    'S22 no timer, listener or item is left by %s stop',
+    async (way, options) => {
+      const timers = watchTimers();
+      const listeners = (): unknown[] =>
+        process.eventNames().map((name) => [name, process.listenerCount(name)]);
+      const listenersBefore = listeners();
+      const { signal } = new AbortController();
+      const { manager, grinder, backend } = await fakeGrinder({
+        batchSizeThreshold: 2,
+        maxBatchSize: 2,
+        maxWaitSeconds: 1000,
       });
-    }
-    await stopped;
-    expect(grinder.stats()).toMatchObject({
-      pending: 0,
-      inFlight: 0,
-      oldestWaitSeconds: 0,
-      batchesInFlight: 0,
-    });
-    expect(getEventListeners(signal, 'abort')).toEqual([]);
-    await until(() => manager.leasedCount === 0);
-    await until(() => timers.armed <= armedByManager, 'timers that are left');
-    await manager.stop();
-    await until(() => timers.armed === 0, 'timers that are left after the manager');
-    expect(listeners()).toEqual(listenersBefore);
-    await Promise.allSettled(futures);
-  });
+      const armedByManager = timers.armed;
+      const options5 = { signal, queueTimeoutSeconds: 2000, timeoutSeconds: 3000 };
+      const futures = range(5).map((value) => grinder.enqueue(echo, [value], options5));
+      await until(() => backend.batches.length === 1);
+      expect(timers.armed).toBeGreaterThan(armedByManager);
+      expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+
+      const stopped = grinder.stop(options);
+      if (way.startsWith('a draining')) {
+        await until(() => {
+          for (const call of backend.calls) if (call.state === 'taken') call.fulfil();
+          return futures.every((future) => future.done());
+        });
+      }
+      await stopped;
+      expect(grinder.stats()).toMatchObject({
+        pending: 0,
+        inFlight: 0,
+        oldestWaitSeconds: 0,
+        batchesInFlight: 0,
+      });
+      expect(getEventListeners(signal, 'abort')).toEqual([]);
+      await until(() => manager.leasedCount === 0);
+      await until(() => timers.armed <= armedByManager, 'timers that are left');
+      await manager.stop();
+      await until(() => timers.armed === 0, 'timers that are left after the manager');
+      expect(listeners()).toEqual(listenersBefore);
+      await Promise.allSettled(futures);
+    },
+  );
 
   test('S22 after both have stopped nothing keeps the process alive', async () => {
     const resources = (): string[] => process.getActiveResourcesInfo();

@@ -105,12 +105,16 @@ describe('releasing', () => {
     expect(manager.stats().leases).toMatchObject([{ draining: false, pending: 0 }]);
   });
 
-  test('M3 work sent in the very turn of the release still runs', async () => {
-    const { lease } = await setup();
-    const job = lease.run(tasks.echo, ['in time']);
+  test('M3 work sent in the very turn of the release still runs, and the pool comes back after it', async () => {
+    const { manager, lease, gate } = await setup();
+    const job = lease.run(tasks.hold, [gate.cells, 'in time']);
     const released = lease.release();
+    await gate.untilBegun();
+    expect(manager.stats()).toMatchObject({ available: 0, leased: 1 });
+    gate.open();
     expect(await job).toBe('in time');
     await released;
+    expect(manager.availableCount).toBe(1);
   });
 
   test('M3 a released lease says so to whoever uses it', async () => {

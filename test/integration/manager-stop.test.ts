@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -255,9 +255,8 @@ describe('stopping a manager', () => {
       const logger = recordingLogger();
       const manager = await startManager({ logger, minPools: 0 });
       const lease = await manager.acquire();
-      const gate = new Gate();
-      const blocked = watch(lease.run(tasks.blockWhile, [gate.cells, folder]));
-      await gate.untilBegun();
+      const blocked = watch(lease.run(tasks.blockWhile, [folder]));
+      await until(() => existsSync(join(folder, 'blocking')));
       return { manager, logger, blocked, endCall };
     }
 

@@ -65,11 +65,12 @@ export const tasks = defineTasks(import.meta.url, {
     Atomics.add(cells, 1, 1);
     for (;;);
   },
-  /** Blocks in a native call, which nothing ends, while the folder exists. */
-  blockWhile(cells, folder) {
-    const program = `setInterval(() => require('node:fs').existsSync(${JSON.stringify(folder)}) || process.exit(), 10)`;
-    Atomics.add(cells, 1, 1);
-    execFileSync(process.execPath, ['-e', program], { timeout: 60_000 });
+  /** Blocks in a native call, which nothing ends, while the folder exists, and says there that it does. */
+  blockWhile(folder) {
+    const program = `const { existsSync, writeFileSync } = require('node:fs');
+      writeFileSync(process.argv[1] + '/blocking', '');
+      setInterval(() => existsSync(process.argv[1]) || process.exit(), 10);`;
+    execFileSync(process.execPath, ['-e', program, folder], { timeout: 60_000 });
   },
 
   /** Counts while the worker has nothing to do. */

@@ -74,8 +74,7 @@ describe('M2 an executor that is being made', () => {
     const { opening, open } = setup();
     const calls = testCalls(1);
     opening.submitBatch(calls);
-    const executor = new KeepingExecutor() as KeepingExecutor & { takeBack?: Executor['takeBack'] };
-    await open(executor);
+    const executor: Executor = await open();
     expect(opening.takeBack(calls[0])).toBe(false);
     executor.takeBack = vi.fn(() => true);
     expect(opening.takeBack(calls[0])).toBe(true);

@@ -207,11 +207,16 @@ describe('S24 other options', () => {
   });
 
   test('an object with methods needs all of them', () => {
-    const complete = { start() {}, stop() {} };
-    expect(withMethods('m', complete, ['start', 'stop'])).toBe(complete);
-    expect(withMethods('m', undefined, ['start' as never])).toBeUndefined();
+    interface Service {
+      start(): void;
+      stop(): void;
+    }
+    const complete: Service = { start() {}, stop() {} };
+    const check = (value: unknown) => withMethods<Service>('m', value, ['start', 'stop']);
+    expect(check(complete)).toBe(complete);
+    expect(check(undefined)).toBeUndefined();
     for (const value of [null, {}, { start() {} }, { start: 1, stop: 2 }, 'x', () => {}])
-      expect(thrown(() => withMethods('m', value, ['start', 'stop'] as never[]))).toMatchObject({
+      expect(thrown(() => check(value))).toMatchObject({
         ...wrongType,
         message: expect.stringContaining('the methods start, stop'),
       });

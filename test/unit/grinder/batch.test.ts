@@ -1,0 +1,186 @@
+import { describe, expect, test } from 'vitest';
+import { Batch, type BatchOwner } from '../../../src/grinder/batch.ts';
+import { LeaseExpiredError } from '../../../src/ground/errors.ts';
+import type { Job } from '../../../src/job/job.ts';
+import { Loan } from '../../../src/lease/loan.ts';
+import { FakeExecutor } from '../../support/fake-executor.ts';
+import { newJob, newJobs, rejectionOf } from '../../support/test-jobs.ts';
+
+class Owner implements BatchOwner {
+  readonly told: string[] = [];
+  readonly givenBack: Job[][] = [];
+  readonly returned: [job: Job, reason: unknown][] = [];
+
+  itemsGivenBack(jobs: readonly Job[]): void {
+    this.givenBack.push([...jobs]);
+    this.told.push('given back');
+  }
+
+  itemReturned(job: Job, reason: unknown): void {
+    this.returned.push([job, reason]);
+  }
+
+  itemSettled(): void {}
+
+  batchClosed(): void {
+    this.told.push('closed');
+  }
+
+  batchEnded(): void {
+    this.told.push('ended');
+  }
+}
+
+function setup() {
+  const executor = new FakeExecutor({ workers: 2 });
+  const ends: boolean[] = [];
+  const terms = {
+    id: 'pool-1-lease-1',
+    owner: 'work-grinder-batch-1',
+    leaseMs: 60_000,
+    graceMs: 15_000,
+    leasedAtMs: 0,
+    softExpiresAtMs: 60_000,
+    hardExpiresAtMs: 75_000,
+  };
+  const loan = new Loan(terms, executor, { loanEnded: (_, retire) => void ends.push(retire) });
+  const owner = new Owner();
+  const batch = new Batch(loan, owner);
+  return { executor, loan, batch, owner, ends };
+}
+
+describe('S2 a batch', () => {
+  test('sends its items in one call, settles each caller with its own outcome, and gives its lease back once', async () => {
+    const { executor, batch, owner, ends } = setup();
+    const items = [0, 1, 2].map((order) => newJob({ args: [order], order }));
+    const jobs = items.map(({ job }) => job);
+    batch.send(jobs);
+    expect([executor.batches, batch.taken, batch.isOpen]).toEqual([[jobs], 3, true]);
+    executor.finish(1);
+    expect(await items[0].promise).toBe(0);
+    const error = new RangeError('mine');
+    executor.reject(error);
+    expect(await rejectionOf(items[1].promise)).toBe(error);
+    expect([owner.told, ends]).toEqual([[], []]);
+    executor.finish();
+    expect(await items[2].promise).toBe(2);
+    expect([owner.told, ends, batch.isOpen]).toEqual([['closed', 'ended'], [false], false]);
+    batch.close();
+    expect([owner.told.length, ends.length]).toEqual([2, 1]);
+  });
+
+  test('S33 counts what joins it', () => {
+    const { executor, batch } = setup();
+    batch.send(newJobs(2));
+    batch.send(newJobs(1, undefined, 2));
+    expect([batch.taken, executor.batches.length]).toEqual([3, 2]);
+  });
+
+  test('that never got an item gives its lease back', () => {
+    const { batch, owner, ends } = setup();
+    batch.close();
+    expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
+  });
+
+  test('S27 whose last item is cancelled in time is over', () => {
+    const { executor, batch, owner, ends } = setup();
+    const jobs = newJobs(2);
+    batch.send(jobs);
+    executor.finish(1);
+    jobs[1].cancel(undefined);
+    expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
+  });
+
+  test('S27 with an item that was cancelled while it ran waits for it, and drops what it gives', () => {
+    const { executor, batch, owner, ends } = setup();
+    const [job] = newJobs(1);
+    batch.send([job]);
+    executor.begin();
+    job.cancel(undefined);
+    expect([owner.told, ends]).toEqual([[], []]);
+    executor.finish();
+    expect([job.state, owner.told, ends]).toEqual(['cancelled', ['closed', 'ended'], [false]]);
+  });
+});
+
+describe('M6 an item that comes back, never begun', () => {
+  test('is told with the reason, unless it has settled meanwhile', () => {
+    const { executor, batch, owner } = setup();
+    const jobs = newJobs(2);
+    batch.send(jobs);
+    executor.begin(1);
+    jobs[0].cancel(undefined);
+    const reason = new Error('worn out');
+    executor.begun.clear();
+    executor.giveBack(reason);
+    expect(owner.returned).toEqual([[jobs[1], reason]]);
+    expect(owner.told).toEqual(['closed', 'ended']);
+  });
+});
+
+describe('M4 a batch whose lease expires', () => {
+  test('gives back what is not begun, in order, closes, and ends when what runs has finished', () => {
+    const { executor, loan, batch, owner, ends } = setup();
+    const jobs = newJobs(4);
+    batch.send(jobs);
+    executor.begin(1);
+    loan.expireSoftly();
+    expect(owner.givenBack).toEqual([jobs.slice(1)]);
+    expect([owner.told, ends, batch.isOpen]).toEqual([['given back', 'closed'], [], false]);
+    executor.finish();
+    expect([jobs[0].state, owner.told.at(-1), ends]).toEqual(['fulfilled', 'ended', [false]]);
+  });
+
+  test('for good loses what still runs, and only that', () => {
+    const { executor, loan, batch, owner, ends } = setup();
+    const jobs = newJobs(3);
+    batch.send(jobs);
+    executor.begin(2);
+    loan.expireSoftly();
+    executor.finish(1);
+    loan.revoke();
+    expect(jobs.slice(0, 2).map(({ state }) => state)).toEqual(['fulfilled', 'rejected']);
+    expect(owner.givenBack).toEqual([[jobs[2]]]);
+    expect([owner.told, ends]).toEqual([['given back', 'closed', 'ended'], [false]]);
+  });
+
+  test('for good in one step, as after a long block of this thread, gives back what is not begun', async () => {
+    const { executor, loan, batch, owner, ends } = setup();
+    const running = newJob({ order: 0 });
+    const [waiting] = newJobs(1, undefined, 1);
+    batch.send([running.job, waiting]);
+    executor.begin(1);
+    loan.revoke();
+    expect(await rejectionOf(running.promise)).toBeInstanceOf(LeaseExpiredError);
+    expect(owner.returned).toEqual([[waiting, expect.any(LeaseExpiredError)]]);
+    expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
+  });
+
+  test('when nothing runs gives all back, and is over', () => {
+    const { loan, batch, owner, ends } = setup();
+    const jobs = newJobs(3);
+    batch.send(jobs);
+    loan.expireSoftly();
+    expect([owner.givenBack, ends]).toEqual([[jobs], [false]]);
+    expect(owner.told.toSorted()).toEqual(['closed', 'ended', 'given back']);
+    loan.revoke();
+    expect(owner.told).toHaveLength(3);
+  });
+});
+
+describe('M1 a batch whose lease is lost', () => {
+  test('is closed at once, and ends when its items have settled', () => {
+    const { executor, loan, batch, owner, ends } = setup();
+    batch.send(newJobs(1));
+    loan.lose(new Error('stopped'));
+    expect([owner.told, ends]).toEqual([['closed'], []]);
+    executor.finish();
+    expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
+  });
+
+  test('without items ends once', () => {
+    const { loan, owner, ends } = setup();
+    loan.lose(new Error('stopped'));
+    expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
+  });
+});

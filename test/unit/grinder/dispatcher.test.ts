@@ -1,0 +1,600 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Dispatcher } from '../../../src/grinder/dispatcher.ts';
+import type { GrinderSettings } from '../../../src/grinder/grinder-options.ts';
+import { Pending } from '../../../src/grinder/pending.ts';
+import { Deadlines } from '../../../src/ground/deadline.ts';
+import { BrokenExecutorError, NotStartedError } from '../../../src/ground/errors.ts';
+import type { Job } from '../../../src/job/job.ts';
+import type { LoanRequest, LoanSource } from '../../../src/lease/lender.ts';
+import { Loan } from '../../../src/lease/loan.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeExecutor } from '../../support/fake-executor.ts';
+import { newJob, type TestJob } from '../../support/test-jobs.ts';
+
+/** Lends so many pools, first come, first served. */
+class FakeSource implements LoanSource {
+  readonly free: FakeExecutor[];
+  readonly pools: FakeExecutor[];
+  readonly waiting = new Set<LoanRequest>();
+  readonly loans: { loan: Loan; executor: FakeExecutor; owner: string | undefined }[] = [];
+  refusal: Error | undefined;
+
+  constructor(pools: number, workers: number) {
+    this.pools = Array.from(
+      { length: pools },
+      (_, number) => new FakeExecutor({ workers, name: `pool-${number}` }),
+    );
+    this.free = [...this.pools];
+  }
+
+  get canLend(): boolean {
+    return this.free.length > 0;
+  }
+
+  lendable(limit: number): number {
+    return Math.min(limit, this.free.length);
+  }
+
+  borrow(request: LoanRequest): () => void {
+    if (this.refusal !== undefined) request.refused(this.refusal);
+    else if (this.free.length > 0) this.#grant(request);
+    else this.waiting.add(request);
+    return () => this.waiting.delete(request);
+  }
+
+  #grant(request: LoanRequest): void {
+    const executor = this.free.shift()!;
+    const { owner, leaseMs } = request;
+    const terms = {
+      id: executor.name,
+      owner,
+      leaseMs,
+      graceMs: 0,
+      leasedAtMs: 0,
+      softExpiresAtMs: 1e12,
+      hardExpiresAtMs: 1e12,
+    };
+    const loan = new Loan(terms, executor, {
+      loanEnded: () => {
+        this.free.push(executor);
+        const [next] = this.waiting;
+        if (next === undefined) return;
+        this.waiting.delete(next);
+        this.#grant(next);
+      },
+    });
+    this.loans.push({ loan, executor, owner });
+    request.granted(loan);
+  }
+}
+
+interface Setup extends Partial<
+  Pick<
+    GrinderSettings,
+    'batchSizeThreshold' | 'maxWaitMs' | 'maxBatchSize' | 'maxConcurrentBatches' | 'dispatch'
+  >
+> {
+  readonly pools?: number;
+  readonly workers?: number;
+}
+
+function setup({ pools = 1, workers = 2, ...settings }: Setup = {}) {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  const source = new FakeSource(pools, workers);
+  const manager = { isRunning: true, loanSource: () => source };
+  const places = { freed: 0 };
+  const events: string[] = [];
+  const pending = new Pending(() => places.freed++);
+  const dispatcher = new Dispatcher(
+    {
+      manager,
+      batchSizeThreshold: 3,
+      maxWaitMs: 10,
+      maxBatchSize: 1000,
+      maxConcurrentBatches: pools,
+      dispatch: 'threshold',
+      ownerPrefix: 'grinder',
+      leaseMs: 60_000,
+      ...settings,
+    } as unknown as GrinderSettings,
+    pending,
+    clock,
+    deadlines,
+    {
+      placesFreed: (count) => void (places.freed += count),
+      batchBegun: () => void events.push('batch'),
+      idle: () => void events.push('idle'),
+    },
+  );
+  const items: TestJob[] = [];
+  const submit = (count: number): TestJob[] => {
+    const more = Array.from({ length: count }, (_, index) =>
+      newJob({
+        args: [items.length + index],
+        order: items.length + index,
+        acceptedAtMs: Math.ceil(clock.now()),
+      }),
+    );
+    items.push(...more);
+    for (const { job } of more) pending.push(job);
+    dispatcher.look();
+    return more;
+  };
+  /** Places in the order of acceptance, of each batch sent, pool by pool. */
+  const sent = (): number[][] =>
+    source.pools.flatMap(({ batches }) => batches.map((batch) => batch.map((call) => (call as Job).order)));
+  return { clock, deadlines, source, manager, pending, dispatcher, places, events, items, submit, sent };
+}
+
+const states = (items: readonly TestJob[]): string[] => items.map(({ job }) => job.state);
+
+describe('S1 a batch', () => {
+  test('begins once the threshold is reached, at the end of that turn, and not before', async () => {
+    const { clock, pending, events, submit, sent } = setup();
+    submit(2);
+    await clock.flush();
+    expect(sent()).toEqual([]);
+    submit(1);
+    expect([sent(), pending.size]).toEqual([[], 3]);
+    await clock.flush();
+    expect([sent(), pending.size, events]).toEqual([[[0, 1, 2]], 0, ['batch']]);
+  });
+
+  test('begins once the oldest has waited long enough, never earlier', async () => {
+    const { clock, submit, sent } = setup();
+    clock.earlyMs = 0.9;
+    submit(1);
+    await clock.advance(6);
+    submit(1);
+    await clock.advance(3.99);
+    expect(sent()).toEqual([]);
+    await clock.advance(1.1);
+    expect(sent()).toEqual([[0, 1]]);
+  });
+
+  test('waits for the next oldest when the oldest is cancelled', async () => {
+    const { clock, submit, sent } = setup();
+    const [first] = submit(1);
+    await clock.advance(6);
+    submit(1);
+    first.job.cancel(undefined);
+    await clock.advance(9);
+    expect(sent()).toEqual([]);
+    await clock.advance(1);
+    expect(sent()).toEqual([[1]]);
+  });
+
+  test('S22 leaves no timer when there is nothing left to wait for', async () => {
+    const { clock, deadlines, submit, source } = setup();
+    const [item] = submit(1);
+    await clock.flush();
+    expect(clock.keepsAlive).toBe(true);
+    item.job.cancel(undefined);
+    await clock.flush();
+    expect(deadlines.size).toBe(1); // Looked at once more when it is due: cancelled items plan no look of their own.
+    await clock.advance(10);
+    expect([deadlines.size, clock.timers]).toEqual([0, 0]);
+    submit(3);
+    await clock.flush();
+    source.pools[0].finish();
+    await clock.flush();
+    expect([deadlines.size, clock.timers]).toEqual([0, 0]);
+  });
+});
+
+describe('S2 S5 leases', () => {
+  test('are one for each batch, owned by its number, and given back once', async () => {
+    const { clock, source, submit } = setup();
+    for (let round = 0; round < 3; round++) {
+      submit(3);
+      await clock.flush();
+      source.pools[0].finish();
+      await clock.flush();
+    }
+    expect(source.loans.map(({ owner }) => owner)).toEqual([
+      'grinder-batch-1',
+      'grinder-batch-2',
+      'grinder-batch-3',
+    ]);
+    expect(source.free).toHaveLength(1);
+  });
+
+  test('are as many at once as maxConcurrentBatches, and as there are pools', async () => {
+    const { clock, dispatcher, submit, sent } = setup({ pools: 3, maxConcurrentBatches: 2, maxBatchSize: 3 });
+    submit(9);
+    await clock.flush();
+    expect([sent(), dispatcher.batchesInFlight]).toEqual([
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+      2,
+    ]);
+  });
+
+  test('are waited for in line, once; what waits stays pending, can be cancelled, and is cut when the lease is there', async () => {
+    const { clock, source, pending, submit, sent } = setup({ workers: 1, maxConcurrentBatches: 2 });
+    submit(3);
+    await clock.flush();
+    const second = submit(3);
+    await clock.flush();
+    submit(2);
+    await clock.flush();
+    expect([source.waiting.size, pending.size]).toEqual([1, 5]);
+    second[0].job.cancel(undefined);
+    source.pools[0].finish();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [4, 5, 6, 7],
+    ]);
+    expect(source.waiting.size).toBe(0);
+  });
+
+  test('are not waited for any longer when what was due is gone, and one that comes for nothing goes back', async () => {
+    const { clock, source, dispatcher, submit } = setup({ workers: 1, maxConcurrentBatches: 2 });
+    submit(3);
+    await clock.flush();
+    const second = submit(3);
+    await clock.flush();
+    expect(source.waiting.size).toBe(1);
+    for (const { job } of second) job.cancel(undefined);
+    source.pools[0].finish(); // Before the dispatcher has looked.
+    await clock.flush();
+    expect([source.waiting.size, source.free.length, dispatcher.batchesInFlight]).toEqual([0, 1, 0]);
+    const third = submit(3);
+    await clock.flush();
+    submit(3);
+    await clock.flush();
+    expect(states(third)).toEqual(['sent', 'sent', 'sent']);
+  });
+
+  test('S34 places are free once items have left for a batch', async () => {
+    const { clock, places, submit } = setup();
+    submit(3);
+    await clock.flush();
+    expect(places.freed).toBe(3);
+  });
+});
+
+describe('S4 what batches take', () => {
+  test('is at most maxBatchSize each, in the order of acceptance', async () => {
+    const { clock, source, submit, sent } = setup({ maxBatchSize: 4 });
+    submit(10);
+    for (let round = 0; round < 4; round++) {
+      await clock.flush();
+      source.pools[0].finish();
+    }
+    await clock.advance(10);
+    expect(sent()).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9],
+    ]);
+  });
+
+  test('is a share for each batch that can begin', async () => {
+    const { clock, submit, sent } = setup({ pools: 3 });
+    submit(12);
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6, 7],
+      [8, 9, 10, 11],
+    ]);
+  });
+});
+
+describe('S33 due items join an open batch', () => {
+  test('when no further one can begin, one for each worker to spare, and begin none', async () => {
+    const { clock, source, events, submit, sent } = setup({ workers: 4 });
+    submit(3);
+    await clock.flush();
+    submit(6);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2], [3]]);
+    source.pools[0].finish(2);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2], [3], [4, 5]]);
+    expect(events).toEqual(['batch']);
+  });
+
+  test('but only when they are due', async () => {
+    const { clock, submit, sent } = setup({ workers: 8 });
+    submit(3);
+    await clock.flush();
+    submit(2);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2]]);
+    await clock.advance(10);
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [3, 4],
+    ]);
+  });
+
+  test('as long as that has taken fewer than maxBatchSize', async () => {
+    const { clock, submit, sent } = setup({ workers: 8, maxBatchSize: 4 });
+    submit(3);
+    await clock.flush();
+    submit(3);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2], [3]]);
+  });
+
+  test('not when another batch can begin', async () => {
+    const { clock, submit, sent } = setup({ pools: 2, workers: 8 });
+    submit(3);
+    await clock.flush();
+    submit(3);
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
+  });
+
+  test('M4 not one past its soft expiry, which counts no more against maxConcurrentBatches', async () => {
+    const { clock, source, dispatcher, submit, sent } = setup({
+      pools: 2,
+      workers: 2,
+      maxConcurrentBatches: 1,
+    });
+    submit(3);
+    await clock.flush();
+    source.pools[0].begin(1);
+    source.loans[0].loan.expireSoftly();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [1, 2],
+    ]);
+    expect(dispatcher.batchesInFlight).toBe(2);
+    source.pools[0].finish();
+    await clock.flush();
+    expect(dispatcher.batchesInFlight).toBe(1);
+  });
+});
+
+describe('S6 natural dispatch', () => {
+  test('sends as soon as a worker is free, a burst as a whole', async () => {
+    const { clock, submit, sent } = setup({ dispatch: 'natural', workers: 1 });
+    submit(5);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2, 3, 4]]);
+  });
+
+  test('gathers while all are busy', async () => {
+    const { clock, source, submit, sent } = setup({ dispatch: 'natural', workers: 1 });
+    submit(1);
+    await clock.flush();
+    for (let i = 0; i < 3; i++) {
+      submit(1);
+      await clock.advance(100);
+    }
+    expect(sent()).toEqual([[0]]);
+    source.pools[0].finish();
+    await clock.flush();
+    expect(sent()).toEqual([[0], [1, 2, 3]]);
+  });
+});
+
+describe('M6 items that come back', () => {
+  test('from a broken pool run elsewhere, in their old order and at once, and a second time fail', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2, maxConcurrentBatches: 2 });
+    const items = submit(3);
+    await clock.flush();
+    submit(1);
+    const error = new BrokenExecutorError('worn out');
+    source.pools[0].giveBack(error);
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+    expect(states(items)).toEqual(['sent', 'sent', 'sent']);
+    const holder = source.pools.find(({ held }) => held.size > 0)!;
+    holder.giveBack(error);
+    await clock.flush();
+    expect(states(items)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(items[0].promise).rejects.toMatchObject({
+      code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR',
+      taskName: 'resize',
+    });
+  });
+
+  test('for another reason run elsewhere as often as it takes', async () => {
+    const { clock, source, submit } = setup();
+    const items = submit(3);
+    for (let round = 0; round < 5; round++) {
+      await clock.flush();
+      source.pools[0].giveBack(new Error('its worker died'));
+    }
+    await clock.flush();
+    source.pools[0].finish();
+    expect(states(items)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  });
+
+  test('S31 because the executor is broken and did not take them run elsewhere, and what it took stays', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2 });
+    source.pools[0].refuseNext = { after: 1, error: new BrokenExecutorError('worn out') };
+    const items = submit(3);
+    await clock.flush();
+    expect(sent()).toEqual([[0], [1, 2]]);
+    for (const pool of source.pools) pool.finish();
+    expect(states(items)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
+  });
+
+  test('S31 because the executor refuses them fail with what it says', async () => {
+    const { clock, source, submit } = setup();
+    source.pools[0].refuseNext = { after: 1, error: new RangeError('full') };
+    const items = submit(3);
+    await clock.flush();
+    source.pools[0].finish();
+    expect(states(items)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    await expect(items[2].promise).rejects.toThrow(RangeError);
+  });
+
+  test('S23 after the manager has stopped fail with NotStartedError, whatever the reason was', async () => {
+    const { clock, source, manager, submit } = setup();
+    const items = submit(3);
+    await clock.flush();
+    manager.isRunning = false;
+    source.pools[0].giveBack(new Error('the pool was shut down'));
+    await clock.flush();
+    expect(states(items)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(items[0].promise).rejects.toBeInstanceOf(NotStartedError);
+  });
+});
+
+describe('when there is nobody to lend', () => {
+  test('S23 due items fail with NotStartedError', async () => {
+    const { clock, manager, places, events, submit } = setup();
+    manager.isRunning = false;
+    const items = submit(3);
+    await clock.flush();
+    expect(states(items)).toEqual(['rejected', 'rejected', 'rejected']);
+    await expect(items[0].promise).rejects.toBeInstanceOf(NotStartedError);
+    expect([places.freed, new Set(events)]).toEqual([3, new Set(['idle'])]);
+  });
+
+  test('M6 all that wait are refused with the reason', async () => {
+    const { clock, source, submit } = setup();
+    source.refusal = new BrokenExecutorError('no pool is opened just after one broke');
+    const items = submit(4);
+    await clock.flush();
+    expect(states(items)).toEqual(new Array(4).fill('rejected'));
+    const errors = await Promise.all(items.map(({ promise }) => promise.catch((error: unknown) => error)));
+    expect(new Set(errors).size).toBe(4);
+  });
+});
+
+describe('S19 S20 stopping', () => {
+  test('draining sends what waits without waiting for count or age, and is idle when all has settled', async () => {
+    const { clock, source, dispatcher, events, submit, sent } = setup();
+    submit(1);
+    dispatcher.draining = true;
+    await clock.flush();
+    expect([sent(), events]).toEqual([[[0]], ['batch']]);
+    source.pools[0].finish();
+    await clock.flush();
+    expect(events).toEqual(['batch', 'idle']);
+  });
+
+  test('draining with nothing to do is idle at the end of the turn', async () => {
+    const { clock, dispatcher, events } = setup();
+    dispatcher.draining = true;
+    expect(events).toEqual([]);
+    await clock.flush();
+    expect(events).toEqual(['idle']);
+  });
+
+  test('cancelling takes back what is not begun, drops what runs, leaves the line, and its lease drains', async () => {
+    const { clock, source, dispatcher, deadlines, pending, submit } = setup({
+      workers: 1,
+      maxConcurrentBatches: 2,
+    });
+    const first = submit(3);
+    await clock.flush();
+    submit(3);
+    await clock.flush();
+    source.pools[0].begin(1);
+    expect(source.waiting.size).toBe(1);
+    dispatcher.cancel('stopped');
+    expect(states(first)).toEqual(['cancelled', 'cancelled', 'cancelled']);
+    expect([source.pools[0].calls.length, source.waiting.size, source.free.length]).toEqual([1, 0, 0]);
+    for (const job of pending.all()) job.cancel('stopped');
+    await clock.flush();
+    source.pools[0].finish();
+    await clock.flush();
+    expect([source.free.length, dispatcher.batchesInFlight, deadlines.size]).toEqual([1, 0, 0]);
+  });
+});
+
+test('S27 S32 every item settles once, in order it begins, and every lease goes back, whatever happens (property)', async () => {
+  const act = fc.oneof(
+    {
+      weight: 5,
+      arbitrary: fc.record({ kind: fc.constant('submit' as const), count: fc.integer({ min: 1, max: 6 }) }),
+    },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('begin' as const, 'finish' as const, 'reject' as const),
+        pool: fc.nat(),
+        count: fc.integer({ min: 1, max: 4 }),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('giveBack' as const, 'expire' as const, 'revoke' as const),
+        pool: fc.nat(),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('cancel' as const), which: fc.nat() }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(25) }) },
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.constantFrom('threshold' as const, 'natural' as const),
+      fc.array(act, { maxLength: 60 }),
+      async (pools, workers, dispatch, acts) => {
+        const { clock, deadlines, source, dispatcher, pending, items, submit } = setup({
+          pools,
+          workers,
+          dispatch,
+          maxBatchSize: 5,
+        });
+        for (const each of acts) {
+          const executor = source.pools['pool' in each ? each.pool % pools : 0];
+          const loan = source.loans.findLast((open) => open.executor === executor)?.loan;
+          if (each.kind === 'submit') submit(each.count);
+          else if (each.kind === 'begin') executor.begin(each.count);
+          else if (each.kind === 'finish') executor.finish(each.count);
+          else if (each.kind === 'reject') executor.reject(new Error('mine'), each.count);
+          else if (each.kind === 'giveBack') {
+            const begun = [...executor.begun];
+            for (const call of begun) call.settle({ status: 'fulfilled', value: null });
+            for (const call of begun) executor.held.delete(call);
+            executor.begun.clear();
+            executor.giveBack(new Error('its worker died'));
+          } else if (each.kind === 'expire') loan?.expireSoftly();
+          else if (each.kind === 'revoke') loan?.revoke();
+          else if (each.kind === 'cancel' && items.length > 0)
+            items[each.which % items.length].job.cancel(undefined);
+          else if (each.kind === 'wait') await clock.advance(each.ms);
+          await clock.flush();
+          const open = items.filter(({ job }) => !job.hasSettled).map(({ job }) => job);
+          const waiting = pending.all();
+          expect(waiting.map(({ order }) => order)).toEqual(
+            waiting.map(({ order }) => order).toSorted((a, b) => a - b),
+          );
+          expect(open.filter(({ state }: Job) => state === 'pending')).toEqual(waiting);
+          expect(source.waiting.size).toBeLessThanOrEqual(1);
+          if (pending.size >= 3 || (dispatch === 'natural' && pending.size > 0)) {
+            expect(source.free).toEqual([]);
+          }
+        }
+        dispatcher.draining = true;
+        for (let round = 0; round < 200 && (pending.size > 0 || dispatcher.batchesInFlight > 0); round++) {
+          await clock.flush();
+          for (const executor of source.pools) executor.finish();
+        }
+        await clock.flush();
+        expect(items.filter(({ job }) => !job.hasSettled)).toEqual([]);
+        expect([source.free.length, dispatcher.batchesInFlight, deadlines.size, clock.timers]).toEqual([
+          pools,
+          0,
+          0,
+          0,
+        ]);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});

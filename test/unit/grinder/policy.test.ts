@@ -1,0 +1,158 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type BatchingLimits, batchSize, dueInMs, joiners, type Queue } from '../../../src/grinder/policy.ts';
+
+const limits: fc.Arbitrary<BatchingLimits> = fc
+  .record({
+    batchSizeThreshold: fc.integer({ min: 1, max: 100 }),
+    more: fc.nat(100),
+    maxWaitMs: fc.double({ min: 0.001, max: 1e6, noNaN: true }),
+    dispatch: fc.constantFrom('threshold' as const, 'natural' as const),
+  })
+  .map(({ more, ...rest }) => ({ ...rest, maxBatchSize: rest.batchSizeThreshold + more }));
+
+const queue: fc.Arbitrary<Queue> = fc.record({
+  size: fc.nat(300),
+  oldestAgeMs: fc.double({ min: 0, max: 2e6, noNaN: true }),
+  hasGivenBack: fc.boolean(),
+  draining: fc.boolean(),
+});
+
+const byThreshold: BatchingLimits = {
+  batchSizeThreshold: 20,
+  maxWaitMs: 10,
+  maxBatchSize: 1000,
+  dispatch: 'threshold',
+};
+const waiting: Queue = { size: 1, oldestAgeMs: 0, hasGivenBack: false, draining: false };
+
+describe('S1 when a batch is due', () => {
+  test('is by count or by age, never earlier (property)', () => {
+    fc.assert(
+      fc.property(queue, limits, (now, by) => {
+        const ms = dueInMs(now, by);
+        const isDue =
+          now.size > 0 &&
+          (now.size >= by.batchSizeThreshold ||
+            now.oldestAgeMs >= by.maxWaitMs ||
+            now.hasGivenBack ||
+            now.draining ||
+            by.dispatch === 'natural');
+        expect(ms === 0).toBe(isDue);
+        if (now.size === 0) expect(ms).toBe(Infinity);
+        else expect(ms).toBeLessThanOrEqual(by.maxWaitMs);
+      }),
+    );
+  });
+
+  test('is then, and not before, when nothing else happens (property)', () => {
+    fc.assert(
+      fc.property(queue, limits, fc.double({ min: 0, max: 0.99, noNaN: true }), (now, by, part) => {
+        const ms = dueInMs(now, by);
+        fc.pre(ms > 0.001 && ms < Infinity);
+        expect(dueInMs({ ...now, oldestAgeMs: now.oldestAgeMs + ms * part }, by)).toBeGreaterThan(0);
+        expect(dueInMs({ ...now, oldestAgeMs: now.oldestAgeMs + ms + 1e-6 }, by)).toBe(0);
+      }),
+    );
+  });
+
+  test('is when the threshold is reached, not one below', () => {
+    expect(dueInMs({ ...waiting, size: 20 }, byThreshold)).toBe(0);
+    expect(dueInMs({ ...waiting, size: 19 }, byThreshold)).toBe(10);
+  });
+
+  test('is when the oldest has waited long enough, of one item too', () => {
+    expect(dueInMs({ ...waiting, oldestAgeMs: 4 }, byThreshold)).toBe(6);
+    expect(dueInMs({ ...waiting, oldestAgeMs: 10 }, byThreshold)).toBe(0);
+    expect(dueInMs({ ...waiting, oldestAgeMs: 99 }, byThreshold)).toBe(0);
+  });
+
+  test('S4 S19 S6 is at once with items given back, while draining, and in natural dispatch', () => {
+    expect(dueInMs({ ...waiting, hasGivenBack: true }, byThreshold)).toBe(0);
+    expect(dueInMs({ ...waiting, draining: true }, byThreshold)).toBe(0);
+    expect(dueInMs(waiting, { ...byThreshold, dispatch: 'natural' })).toBe(0);
+  });
+
+  test('is never without items', () => {
+    expect(
+      dueInMs(
+        { ...waiting, size: 0, hasGivenBack: true, draining: true },
+        { ...byThreshold, dispatch: 'natural' },
+      ),
+    ).toBe(Infinity);
+  });
+});
+
+describe('S4 what a batch takes', () => {
+  test('is something, not more than waits, and not more than maxBatchSize (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(10), limits, (items, batches, by) => {
+        const size = batchSize(items, batches, by);
+        expect(Number.isInteger(size)).toBe(true);
+        expect(size).toBeGreaterThanOrEqual(1);
+        expect(size).toBeLessThanOrEqual(Math.min(items, by.maxBatchSize));
+      }),
+    );
+  });
+
+  test('is all that waits when no other batch can begin, up to maxBatchSize (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), fc.nat(1), limits, (items, batches, by) => {
+        expect(batchSize(items, batches, by)).toBe(Math.min(items, by.maxBatchSize));
+      }),
+    );
+  });
+
+  test('leaves enough for the others that can begin, or is what made it due (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 500 }),
+        fc.integer({ min: 1, max: 10 }),
+        limits,
+        (items, batches, by) => {
+          const size = batchSize(items, batches, by);
+          if (by.dispatch === 'threshold' && size < items) {
+            expect(size).toBeGreaterThanOrEqual(Math.min(by.batchSizeThreshold, by.maxBatchSize));
+          }
+          // As many batches as can begin are enough, unless they are too small for all.
+          expect(size * batches).toBeGreaterThanOrEqual(Math.min(items, by.maxBatchSize * batches));
+        },
+      ),
+    );
+  });
+
+  test('is a fair share', () => {
+    expect(batchSize(90, 3, byThreshold)).toBe(30);
+    expect(batchSize(30, 3, byThreshold)).toBe(20);
+    expect(batchSize(30, 3, { ...byThreshold, dispatch: 'natural' })).toBe(10);
+    expect(batchSize(5000, 1, byThreshold)).toBe(1000);
+  });
+});
+
+describe('S33 what joins an open batch', () => {
+  test('is one item for each worker to spare, as long as the batch may take more (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 64 }),
+        fc.nat(100),
+        fc.nat(200),
+        limits,
+        (workers, unsettled, taken, by) => {
+          const more = joiners(workers, unsettled, taken, by);
+          expect(more).toBeGreaterThanOrEqual(0);
+          expect(unsettled + more).toBeLessThanOrEqual(Math.max(workers, unsettled));
+          expect(taken + more).toBeLessThanOrEqual(Math.max(by.maxBatchSize, taken));
+          if (unsettled + more < workers) expect(taken + more).toBeGreaterThanOrEqual(by.maxBatchSize);
+        },
+      ),
+    );
+  });
+
+  test('is none while all workers have something to do', () => {
+    expect(joiners(4, 1, 20, byThreshold)).toBe(3);
+    expect(joiners(4, 4, 20, byThreshold)).toBe(0);
+    expect(joiners(4, 9, 20, byThreshold)).toBe(0);
+    expect(joiners(4, 1, 999, byThreshold)).toBe(1);
+    expect(joiners(4, 1, 1000, byThreshold)).toBe(0);
+  });
+});

@@ -1,0 +1,179 @@
+import { getEventListeners } from 'node:events';
+import { describe, expect, test } from 'vitest';
+import { Deadlines } from '../../../src/ground/deadline.ts';
+import { QueueTimeouts } from '../../../src/job/queue-timeout.ts';
+import { type AcquireOptions, readAcquireOptions } from '../../../src/lease/acquire-options.ts';
+import { Acquisition } from '../../../src/lease/acquisition.ts';
+import { ExecutorLease } from '../../../src/lease/lease.ts';
+import type { LoanRequest, LoanSource } from '../../../src/lease/lender.ts';
+import { Loan } from '../../../src/lease/loan.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakeExecutor } from '../../support/fake-executor.ts';
+
+/** Lends when it may, and keeps those who wait. */
+class FakeLender implements LoanSource {
+  canLend = false;
+  refusal: Error | undefined;
+  readonly waiting = new Set<LoanRequest>();
+  ended = 0;
+
+  borrow(request: LoanRequest): () => void {
+    if (this.refusal !== undefined) request.refused(this.refusal);
+    else if (this.canLend) request.granted(this.lend(request));
+    else this.waiting.add(request);
+    return () => this.waiting.delete(request);
+  }
+
+  lendable(limit: number): number {
+    return this.canLend ? limit : 0;
+  }
+
+  /** Serves who waits, as a lender does: out of the line first. */
+  serve(): void {
+    const [request] = this.waiting;
+    this.waiting.delete(request);
+    request.granted(this.lend(request));
+  }
+
+  lend({ leaseMs, owner }: LoanRequest): Loan {
+    const terms = {
+      id: 'pool-1-lease-1',
+      owner,
+      leaseMs,
+      graceMs: 0,
+      leasedAtMs: 0,
+      softExpiresAtMs: 1e9,
+      hardExpiresAtMs: 1e9,
+    };
+    return new Loan(terms, new FakeExecutor(), { loanEnded: () => void this.ended++ });
+  }
+}
+
+function setup() {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  const lender = new FakeLender();
+  const tools = { clock, deadlines, lender, queueTimeouts: new QueueTimeouts(clock, deadlines) };
+  const acquire = (options: AcquireOptions = {}) => {
+    const watch = { lease: undefined as ExecutorLease | undefined, error: undefined as any, answers: 0 };
+    new Acquisition(
+      readAcquireOptions(options, 300_000),
+      tools,
+      (lease) => {
+        watch.lease = lease;
+        watch.answers++;
+      },
+      (error) => {
+        watch.error = error;
+        watch.answers++;
+      },
+    ).begin();
+    return watch;
+  };
+  return { clock, deadlines, lender, acquire };
+}
+
+/** An acquisition that waits, with a signal. */
+function waiting(options: AcquireOptions = {}) {
+  const setting = setup();
+  const controller = new AbortController();
+  const watch = setting.acquire({ signal: controller.signal, timeoutSeconds: 10, ...options });
+  return {
+    ...setting,
+    controller,
+    watch,
+    listeners: () => getEventListeners(controller.signal, 'abort').length,
+  };
+}
+
+describe('M2 acquire()', () => {
+  test('gives a lease at once while a pool may be had', () => {
+    const { lender, acquire, deadlines } = setup();
+    lender.canLend = true;
+    const { lease, answers } = acquire({ owner: 'me', leaseSeconds: 7, wait: false, timeoutSeconds: 0 });
+    expect(lease).toBeInstanceOf(ExecutorLease);
+    expect([lease?.owner, lease?.leaseSeconds, lease?.active, answers]).toEqual(['me', 7, true, 1]);
+    expect(deadlines.size).toBe(0);
+  });
+
+  test('takes the length of the lease from the manager when it names none', () => {
+    const { lender, acquire } = setup();
+    lender.canLend = true;
+    expect(acquire().lease?.leaseSeconds).toBe(300);
+  });
+
+  test('waits until it is served, and leaves nothing behind then', async () => {
+    const { clock, deadlines, lender, watch, listeners, controller } = waiting();
+    expect([watch.answers, lender.waiting.size, listeners(), deadlines.size]).toEqual([0, 1, 1, 1]);
+    lender.serve();
+    expect(watch.lease?.active).toBe(true);
+    expect([listeners(), deadlines.size]).toEqual([0, 0]);
+    controller.abort();
+    await clock.advance(60_000);
+    expect([watch.answers, watch.lease?.active, lender.ended]).toEqual([1, true, 0]);
+  });
+
+  test('fails after timeoutSeconds, and has left the line', async () => {
+    const { clock, lender, watch, listeners } = waiting();
+    await clock.advance(9_999);
+    expect(watch.answers).toBe(0);
+    await clock.advance(1);
+    expect(watch.error).toMatchObject({
+      name: 'TimeoutError',
+      phase: 'acquire',
+      message: 'no pool was free within 10 s',
+    });
+    expect([lender.waiting.size, listeners(), watch.answers]).toEqual([0, 0, 1]);
+  });
+
+  test('with timeoutSeconds 0 tries once', () => {
+    const { lender, acquire, clock } = setup();
+    expect(acquire({ timeoutSeconds: 0 }).error).toMatchObject({ name: 'TimeoutError', phase: 'acquire' });
+    expect([lender.waiting.size, clock.timers]).toEqual([0, 0]);
+  });
+
+  test('with wait: false fails when every pool is leased', () => {
+    const { lender, acquire } = setup();
+    expect(acquire({ wait: false }).error).toMatchObject({ code: 'ERR_LEASEPOOL_LEASE_UNAVAILABLE' });
+    expect(lender.waiting.size).toBe(0);
+  });
+
+  test('is cancelled by its signal, and has left the line', () => {
+    const { clock, lender, watch, controller, listeners } = waiting();
+    const reason = new Error('enough');
+    controller.abort(reason);
+    expect(watch.error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
+    expect([lender.waiting.size, listeners(), clock.timers, watch.answers]).toEqual([0, 0, 0, 1]);
+  });
+
+  test('with a signal that has aborted asks for nothing', () => {
+    const { lender, acquire } = setup();
+    lender.canLend = true;
+    const watch = acquire({ signal: AbortSignal.abort('before') });
+    expect(watch.error).toMatchObject({ name: 'AbortError', cause: 'before' });
+    expect([watch.lease, watch.answers]).toEqual([undefined, 1]);
+  });
+
+  test('S28 of many on one signal adds one listener', () => {
+    const { acquire } = setup();
+    const { signal } = new AbortController();
+    for (let i = 0; i < 50; i++) acquire({ signal });
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  });
+
+  test('M6 is refused with what the lender says, before or while it waits', () => {
+    const { lender, acquire, watch, listeners } = { ...waiting() };
+    const [request] = lender.waiting;
+    const error = new Error('no pool comes up');
+    request.refused(error);
+    expect([watch.error, listeners()]).toEqual([error, 0]);
+    lender.refusal = error;
+    expect(acquire().error).toBe(error);
+  });
+
+  test('S25 of more than 2^31 ms does not time out at once', async () => {
+    const { clock, watch } = waiting({ timeoutSeconds: 1e9 });
+    await clock.advance(2 ** 31);
+    expect(watch.answers).toBe(0);
+  });
+});

@@ -1,0 +1,346 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Deadlines } from '../../../src/ground/deadline.ts';
+import { BrokenExecutorError, NotStartedError } from '../../../src/ground/errors.ts';
+import { Lender, type LoanRequest } from '../../../src/lease/lender.ts';
+import type { Loan, LoanHolder } from '../../../src/lease/loan.ts';
+import { type LeasedExecutorManagerOptions, readManagerOptions } from '../../../src/lease/manager-options.ts';
+import { Pools } from '../../../src/lease/pools.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
+import { FakePools } from '../../support/fake-executor.ts';
+import { newJobs } from '../../support/test-jobs.ts';
+
+/** Somebody who wants a loan, and what came of it. */
+class Request implements LoanRequest, LoanHolder {
+  readonly leaseMs: number;
+  readonly owner: string;
+  loan: Loan | undefined;
+  error: Error | undefined;
+  readonly told: string[] = [];
+
+  constructor(owner: string, leaseMs = 60_000) {
+    this.owner = owner;
+    this.leaseMs = leaseMs;
+  }
+
+  granted(loan: Loan): void {
+    this.loan = loan;
+    loan.holder = this;
+    this.told.push('granted');
+  }
+
+  refused(error: Error): void {
+    this.error = error;
+    this.told.push('refused');
+  }
+
+  jobOutcome(): void {}
+
+  loanIdle(): void {}
+
+  loanExpired(): void {
+    this.told.push('expired');
+  }
+
+  loanLost(): void {
+    this.told.push('lost');
+  }
+}
+
+async function setup(options: LeasedExecutorManagerOptions = {}) {
+  const clock = new FakeClock();
+  const deadlines = new Deadlines(clock);
+  const backend = new FakePools();
+  const settings = readManagerOptions({ backend, leaseGraceSeconds: 15, ...options });
+  const pools: Pools = new Pools(settings, backend, clock, deadlines, {
+    poolFree: () => lender.serveWaiters(),
+    poolBroke: (pool, error) => lender.poolBroke(pool, error),
+  });
+  const lender = new Lender(pools, clock, deadlines, settings.leaseGraceMs);
+  await pools.start();
+  await clock.flush();
+  const borrow = (owner: string, leaseMs?: number) => {
+    const request = new Request(owner, leaseMs);
+    return { request, leave: lender.borrow(request) };
+  };
+  return { clock, deadlines, backend, pools, lender, borrow };
+}
+
+const stopped = (): Error => new NotStartedError('stopped');
+
+describe('M2 asking for a loan', () => {
+  test('grants it before borrow() returns while a pool may be had', async () => {
+    const { lender, borrow } = await setup({ maxPools: 2 });
+    const [first, second] = [borrow('a'), borrow('b')];
+    expect([first.request.told, second.request.told]).toEqual([['granted'], ['granted']]);
+    expect(first.request.loan?.terms.id).toBe('leasepool-1-lease-1');
+    expect(second.request.loan?.terms.id).toBe('leasepool-2-lease-2');
+    expect([lender.waiting, lender.canLend]).toEqual([0, false]);
+  });
+
+  test('waits in line otherwise, and is served first come, first served', async () => {
+    const { lender, borrow } = await setup();
+    const holder = borrow('holder');
+    const waiters = ['a', 'b', 'c'].map((owner) => borrow(owner));
+    expect(lender.waiting).toBe(3);
+    holder.request.loan!.release();
+    expect(waiters.map(({ request }) => request.told)).toEqual([['granted'], [], []]);
+    waiters[0].request.loan!.release();
+    waiters[1].request.loan!.release();
+    expect(waiters[2].request.told).toEqual(['granted']);
+    expect(lender.waiting).toBe(0);
+  });
+
+  test('comes after those who wait', async () => {
+    const { lender, borrow } = await setup();
+    const holder = borrow('holder');
+    const waiter = borrow('waiter');
+    const late: Request[] = [];
+    waiter.request.granted = (loan) => {
+      late.push(borrow('barger').request);
+      Request.prototype.granted.call(waiter.request, loan);
+    };
+    holder.request.loan!.release();
+    expect(waiter.request.told).toEqual(['granted']);
+    expect([late[0].told, lender.waiting]).toEqual([[], 1]);
+  });
+
+  test('can be given up: whoever leaves the line is not served, and the next one is', async () => {
+    const { lender, borrow } = await setup();
+    const holder = borrow('holder');
+    const [first, second] = [borrow('a'), borrow('b')];
+    first.leave();
+    first.leave();
+    expect(lender.waiting).toBe(1);
+    holder.request.loan!.release();
+    expect([first.request.told, second.request.told]).toEqual([[], ['granted']]);
+  });
+
+  test('given up after it was granted loses no lease', async () => {
+    const { borrow } = await setup();
+    const holder = borrow('holder');
+    const [first, second] = [borrow('a'), borrow('b')];
+    holder.request.loan!.release();
+    first.leave();
+    expect([first.request.loan?.active, second.request.told]).toEqual([true, []]);
+    first.request.loan!.release();
+    expect(second.request.told).toEqual(['granted']);
+  });
+
+  test('tells how many would be granted at once', async () => {
+    const { lender, borrow } = await setup({ maxPools: 3 });
+    expect([lender.lendable(5), lender.lendable(2), lender.canLend]).toEqual([3, 2, true]);
+    borrow('a');
+    expect(lender.lendable(5)).toBe(2);
+    borrow('b');
+    borrow('c');
+    expect([lender.lendable(5), lender.canLend]).toEqual([0, false]);
+    borrow('waits');
+    expect(lender.lendable(5)).toBe(0);
+  });
+
+  test('N5 keeps the process alive while it waits', async () => {
+    const { clock, borrow } = await setup();
+    borrow('holder');
+    expect(clock.keepsAlive).toBe(false);
+    const waiter = borrow('a');
+    expect(clock.keepsAlive).toBe(true);
+    waiter.leave();
+    expect(clock.keepsAlive).toBe(false);
+  });
+
+  test('M7 is refused when the manager stops', async () => {
+    const { clock, lender, borrow } = await setup();
+    borrow('holder');
+    const waiters = [borrow('a').request, borrow('b').request];
+    lender.refuseWaiters(stopped);
+    expect(waiters.map(({ error }) => error?.message)).toEqual(['stopped', 'stopped']);
+    expect(waiters[0].error).not.toBe(waiters[1].error);
+    expect([lender.waiting, clock.keepsAlive]).toEqual([0, false]);
+  });
+});
+
+describe('M4 a loan', () => {
+  test('expires softly, then for good after the grace', async () => {
+    const { clock, lender, borrow } = await setup({ checkIntervalSeconds: 1e6 });
+    const { request } = borrow('a', 10_000);
+    expect(request.loan?.terms).toMatchObject({
+      owner: 'a',
+      leaseMs: 10_000,
+      graceMs: 15_000,
+      leasedAtMs: clock.now(),
+      softExpiresAtMs: clock.now() + 10_000,
+      hardExpiresAtMs: clock.now() + 25_000,
+    });
+    await clock.advance(9_999);
+    expect(request.told).toEqual(['granted']);
+    await clock.advance(1);
+    expect(request.told).toEqual(['granted', 'expired']);
+    await clock.advance(14_999);
+    expect(request.loan?.active).toBe(true);
+    await clock.advance(1);
+    expect(request.told).toEqual(['granted', 'expired', 'lost']);
+    expect(lender.loans).toEqual([]);
+  });
+
+  test('without grace expires in one step, softly first', async () => {
+    const { clock, borrow } = await setup({ leaseGraceSeconds: 0 });
+    const { request } = borrow('a', 1000);
+    await clock.advance(1000);
+    expect(request.told).toEqual(expect.arrayContaining(['granted', 'lost']));
+    expect(request.loan?.active).toBe(false);
+  });
+
+  test('that nobody gives back is taken back, and goes to whoever waits', async () => {
+    const { clock, borrow } = await setup();
+    const forgotten = borrow('forgetful', 1000);
+    forgotten.request.loan!.submit(newJobs(1));
+    const waiter = borrow('waiter');
+    await clock.advance(16_000);
+    expect(waiter.request.told).toEqual(['granted']);
+  });
+
+  test('S22 that has ended leaves no deadline', async () => {
+    const { clock, pools, borrow } = await setup();
+    const { request } = borrow('a');
+    request.loan!.release();
+    await pools.stop(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('N5 keeps no process alive by itself', async () => {
+    const { clock, borrow } = await setup();
+    borrow('a');
+    expect(clock.keepsAlive).toBe(false);
+  });
+});
+
+describe('M6 when a pool breaks', () => {
+  const error = new BrokenExecutorError('worn out', { cause: 'why' });
+
+  test('its loan is lost, drains, and its pool is retired', async () => {
+    const { clock, backend, pools, borrow } = await setup();
+    const { request } = borrow('a');
+    request.loan!.submit(newJobs(2));
+    backend.last.break(error);
+    await clock.flush();
+    expect([request.told, request.loan?.lost, request.loan?.draining]).toEqual([
+      ['granted', 'lost'],
+      error,
+      true,
+    ]);
+    backend.last.giveBack(error);
+    await clock.flush();
+    expect(pools.ledger.total).toBe(0);
+  });
+
+  test('others keep their loans', async () => {
+    const { clock, backend, borrow } = await setup({ maxPools: 2 });
+    const [first, second] = [borrow('a').request, borrow('b').request];
+    backend.all[0].break(error);
+    await clock.flush();
+    expect([first.loan?.active, second.loan?.active]).toEqual([false, true]);
+  });
+
+  test('who waits goes on waiting while there is another pool, and is told why when there is none', async () => {
+    const { clock, backend, borrow } = await setup({ maxPools: 2 });
+    borrow('a');
+    const second = borrow('b');
+    const waiter = borrow('waiter');
+    backend.all[0].break(error);
+    await clock.flush();
+    expect(waiter.request.error).toMatchObject({ code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR' });
+    second.request.loan!.release();
+    const again = borrow('again');
+    expect(again.request.told).toEqual(['granted']);
+  });
+
+  test('nobody hangs: the only pool gone, waiters and newcomers are refused with the reason', async () => {
+    const { clock, backend, lender, borrow } = await setup();
+    const holder = borrow('holder');
+    const waiter = borrow('waiter');
+    backend.last.break(error);
+    await clock.flush();
+    expect(holder.request.told).toEqual(['granted', 'lost']);
+    expect(waiter.request.error).toBeInstanceOf(BrokenExecutorError);
+    const newcomer = borrow('newcomer');
+    expect(newcomer.request.error).toMatchObject({ code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR', cause: error });
+    await clock.advance(5000);
+    expect(borrow('later').request.told).toEqual(['granted']);
+    expect(lender.waiting).toBe(0);
+  });
+});
+
+describe('whatever happens', () => {
+  const act = fc.oneof(
+    { weight: 4, arbitrary: fc.constant({ kind: 'borrow' as const }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constantFrom('release' as const, 'submit' as const, 'leave' as const),
+        which: fc.nat(),
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({ kind: fc.constantFrom('begin' as const, 'finish' as const), which: fc.nat() }),
+    },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('break' as const), which: fc.nat() }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constant('wait' as const), ms: fc.nat(30_000) }) },
+  );
+
+  test('M1 M2 every request is answered once, in line, no pool is lent twice, and no waiter is left beside a free pool (property)', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 3 }),
+        fc.array(act, { maxLength: 50 }),
+        async (maxPools, acts) => {
+          const { clock, backend, pools, lender, borrow } = await setup({ maxPools });
+          const requests: { request: Request; leave: () => void; hasLeft: boolean }[] = [];
+          for (const each of acts) {
+            const chosen = requests['which' in each ? each.which % Math.max(1, requests.length) : 0];
+            const executor = backend.all['which' in each ? each.which % Math.max(1, backend.all.length) : 0];
+            if (each.kind === 'borrow')
+              requests.push({ ...borrow(`${requests.length}`, 10_000), hasLeft: false });
+            else if (each.kind === 'release') chosen?.request.loan?.release();
+            else if (each.kind === 'submit' && chosen?.request.loan?.active)
+              chosen.request.loan.submit(newJobs(2));
+            else if (each.kind === 'leave' && chosen !== undefined) {
+              chosen.leave();
+              chosen.hasLeft = true;
+            } else if (each.kind === 'begin') executor?.begin(1);
+            else if (each.kind === 'finish') executor?.finish(1);
+            else if (each.kind === 'break') {
+              executor?.break(new BrokenExecutorError('worn out'));
+              await clock.flush();
+              executor?.giveBack(new BrokenExecutorError('worn out'));
+            } else if (each.kind === 'wait') await clock.advance(each.ms);
+            await clock.flush();
+            const live = lender.loans;
+            expect(pools.ledger.count('leased')).toBe(live.length);
+            expect(new Set(live.map(({ terms }) => terms.id.replace(/-lease-.*/, ''))).size).toBe(
+              live.length,
+            );
+            const answers = requests.map(({ request }) =>
+              request.told.filter((told) => /granted|refused/.test(told)),
+            );
+            for (const answered of answers) expect(answered.length).toBeLessThanOrEqual(1);
+            const waiting = requests.filter(({ hasLeft }, index) => answers[index].length === 0 && !hasLeft);
+            expect(lender.waiting).toBe(waiting.length);
+            if (waiting.length > 0) {
+              expect(pools.ledger.lendable()).toBeUndefined();
+              expect(pools.ledger.mayOpen).toBe(false);
+            }
+          }
+          lender.refuseWaiters(stopped);
+          for (const loan of lender.loans) loan.lose(stopped());
+          for (const executor of backend.all) executor.finish();
+          await pools.stop(0);
+          await clock.flush();
+          expect([lender.loans.length, clock.timers]).toEqual([0, 0]);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
