@@ -15,6 +15,8 @@ const guardedModules = {
     'src/worker/entry-thread.ts',
     'src/worker/watch-parent.ts',
     'src/threads/**',
+    // Where other threads come in.
+    'src/grinder/door.ts',
     // markAsUncloneable.
     'src/ground/uncloneable.ts',
     // SHARE_ENV.

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /**
  * Many async callers, small synchronous jobs, batches on leased worker pools.
  *
@@ -40,6 +41,11 @@ export type { LeaseStats, ManagerStats } from './lease/stats.ts';
 export { WorkGrinder, type GrinderStopOptions } from './grinder/grinder.ts';
 export type { WorkGrinderOptions } from './grinder/grinder-options.ts';
 export type { GrinderStats } from './grinder/stats.ts';
+
+export { connectGrinder } from './threads/connect.ts';
+export type { RemoteGrinder, ThreadSubmitOptions } from './threads/remote-grinder.ts';
+export type { ThreadFuture } from './threads/thread-future.ts';
+export type { GrinderThreadHandle } from './wire/thread-handle.ts';
 
 export type { Logger } from './ground/logger.ts';
 export {

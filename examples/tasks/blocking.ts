@@ -7,7 +7,7 @@ function blockMilliseconds(milliseconds: number): void {
   Atomics.wait(never, 0, 0, milliseconds);
 }
 
-export const { blockingSquare, blockingFormat } = defineTasks(import.meta.url, {
+export const { blockingSquare, blockingFormat, blockingAdd } = defineTasks(import.meta.url, {
   blockingSquare: (value: number): number => {
     blockMilliseconds(50);
     return value * value;
@@ -16,5 +16,10 @@ export const { blockingSquare, blockingFormat } = defineTasks(import.meta.url, {
   blockingFormat: (value: number): string => {
     blockMilliseconds(50);
     return `value=${value}`;
+  },
+
+  blockingAdd: (left: number, right: number): number => {
+    blockMilliseconds(50);
+    return left + right;
   },
 });

@@ -1,19 +1,23 @@
 import { type Clock, systemClock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
-import { GrinderStoppingError, NotStartedError, QueueFullError } from '../ground/errors.ts';
+import { GrinderStoppingError, NotStartedError, QueueFullError, WrongThreadError } from '../ground/errors.ts';
 import { durationMs, flag, readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
 import { Job, type JobAccount, promiseOfLastJob } from '../job/job.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
-import { readArgs, readSubmitOptions, type SubmitRest } from '../job/submit-options.ts';
+import { readArgs, readSubmitOptions, type Submission, type SubmitRest } from '../job/submit-options.ts';
 import type { Task } from '../task/reference.ts';
 import { resolveTask } from '../task/resolve.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
+import type { GrinderThreadHandle } from '../wire/thread-handle.ts';
 import { Dispatcher, type DispatcherOwner } from './dispatcher.ts';
+import { Door } from './door.ts';
 import { type GrinderSettings, readGrinderOptions, type WorkGrinderOptions } from './grinder-options.ts';
 import { Pending } from './pending.ts';
 import { Room } from './room.ts';
 import { grinderStats, type GrinderStats, Totals } from './stats.ts';
+import type { GrinderForThreads } from './visitor.ts';
 
 export interface GrinderStopOptions {
   /** `false`: run what is queued, then stop. `true`: cancel it, and stop waiting for what runs. @defaultValue `false` */
@@ -23,7 +27,7 @@ export interface GrinderStopOptions {
 }
 
 /** Gathers small synchronous jobs of many callers into batches, one lease each. */
-export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner {
+export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner, GrinderForThreads {
   readonly #settings: GrinderSettings;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
@@ -37,6 +41,7 @@ export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner
   #markStopped: () => void = () => {};
   #escalation: Deadline | undefined;
   #forgetManager: () => void = () => {};
+  #door: Door | undefined;
 
   /**
    * Checks the options; starts nothing.
@@ -140,6 +145,27 @@ export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner
     return this.stats();
   }
 
+  /**
+   * Plain data with which any thread of this process can reach this grinder; see `connectGrinder()`. A restarted
+   * grinder gives a new one.
+   * @throws `NotStartedError`, `GrinderStoppingError`
+   */
+  threadHandle(): GrinderThreadHandle {
+    this.#assertAccepting();
+    this.#door ??= new Door(this, this.#clock);
+    return this.#door.handle;
+  }
+
+  /** Always throws `WrongThreadError`: this thread owns the grinder. Other threads: `connectGrinder()`. */
+  submitFromThread(..._args: readonly unknown[]): never {
+    throw new WrongThreadError('submitFromThread() is for other threads: here use submit() or enqueue()');
+  }
+
+  /** Always throws `WrongThreadError`, as {@link submitFromThread}. */
+  statsFromThread(..._args: readonly unknown[]): never {
+    throw new WrongThreadError('statsFromThread() is for other threads: here use stats()');
+  }
+
   /** `stop()`: drains. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
@@ -167,24 +193,27 @@ export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner
     if (this.#state === 'stopping') this.#end();
   }
 
+  /** @internal */
+  accept(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
+    this.#assertAccepting();
+    return this.#take(task, args, submission, Math.min(submittedAtMs, this.#clock.now()));
+  }
+
   #accept(what: string, task: unknown, args: unknown, options: unknown): Job {
     this.#assertAccepting();
     const resolved = resolveTask(task);
     const tuple = readArgs(args);
-    const submission = readSubmitOptions(what, options);
+    return this.#take(resolved, tuple, readSubmitOptions(what, options), this.#clock.now());
+  }
+
+  #take(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
     const isAborted = submission.signal?.aborted === true;
     if (!isAborted && this.#pending.size >= this.#settings.maxQueueSize) {
-      const details = { owner: submission.owner, taskName: resolved.name };
+      const details = { owner: submission.owner, taskName: task.name };
       throw new QueueFullError(`${this.#pending.size} items are waiting already (maxQueueSize)`, details);
     }
-    const job = new Job(
-      resolved,
-      tuple,
-      submission,
-      this,
-      this.#totals.submitted++,
-      Math.ceil(this.#clock.now()),
-    );
+    const order = this.#totals.submitted++;
+    const job = new Job(task, args, submission, this, order, Math.ceil(submittedAtMs));
     if (isAborted) job.cancel(submission.signal!.reason);
     else {
       this.#pending.push(job);
@@ -219,6 +248,9 @@ export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner
     this.#deadlines.clear(this.#escalation);
     this.#escalation = undefined;
     this.#forgetManager();
-    this.#markStopped();
+    const closed = this.#door?.close();
+    this.#door = undefined;
+    if (closed === undefined) this.#markStopped();
+    else void closed.then(this.#markStopped);
   }
 }

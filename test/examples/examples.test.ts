@@ -38,6 +38,10 @@ const printed: Record<string, (stdout: string) => void> = {
       fulfilled: '5',
     });
   },
+
+  '10-submit-from-thread'(stdout) {
+    expect(stdout).toBe('Worker thread got result: 42\nFulfilled so far: 1\n');
+  },
 };
 
 /** The printed object after `label`, flattened, values as text. */

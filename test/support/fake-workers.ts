@@ -160,8 +160,14 @@ export class FakeWorker implements WorkerPort {
     this.send(workMs);
   }
 
-  /** Does what the host has asked for last: sends answers again, singly, some of them as unreadable as before. */
-  resend(isUnreadable: (value: unknown) => boolean = () => false): void {
+  /**
+   * Does what the host has asked for last: sends answers again, singly, some of them as unreadable as before.
+   * @param secondCopy what is left of a value by now: jobs may have changed it, its memory may have moved
+   */
+  resend(
+    isUnreadable: (value: unknown) => boolean = () => false,
+    secondCopy: (value: unknown) => unknown = (value) => value,
+  ): void {
     const request = this.words.at(-1);
     const from = request !== undefined && 'resendFrom' in request ? request.resendFrom : Infinity;
     this.#events.frame({ resendingTo: this.#gatheredFirst });
@@ -170,7 +176,10 @@ export class FakeWorker implements WorkerPort {
       answers.forEach((answer, offset) => {
         if ('value' in answer && isUnreadable(answer.value))
           this.#events.unreadable(new RangeError('too deep'));
-        else this.#events.frame(structuredClone(frameOf(first + offset, [answer], 0)));
+        else {
+          const again = 'value' in answer ? { value: secondCopy(answer.value) } : answer;
+          this.#events.frame(structuredClone(frameOf(first + offset, [again], 0)));
+        }
       });
     }
   }

@@ -162,6 +162,18 @@ const scenarios = {
       await manager.stop();
     });
   },
+  async 'although a worker was to be tried again'() {
+    await compare(async () => {
+      const broken = new URL('./manager-start-modes.js', import.meta.url);
+      const cells = new Int32Array(new SharedArrayBuffer(8)).fill(1, 1);
+      const manager = new LeasedExecutorManager({ workersPerPool: 1, preload: [broken], workerData: cells });
+      manager.start().catch(() => {});
+      while (cells[0] < 3) await new Promise((resolve) => setTimeout(resolve, 1));
+      // It fails soon, and the fourth attempt is due 400 ms after that.
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      await manager.stop();
+    }, 2);
+  },
 };
 
 function asleepFrom(begun, ms) {
@@ -175,10 +187,10 @@ function meet(cells, parties) {
   for (let here = cells[0]; here < parties; here = Atomics.load(cells, 0)) Atomics.wait(cells, 0, here);
 }
 
-async function compare(use) {
+async function compare(use, rounds = 8) {
   await use();
   const before = await census();
-  for (let round = 0; round < 8; round++) await use();
+  for (let round = 0; round < rounds; round++) await use();
   say(JSON.stringify([before, await census()]));
 }
 

@@ -7,6 +7,7 @@ function nested(depth) {
 }
 
 const makers = {
+  fine: () => 'fine',
   function: () => () => {},
   symbol: () => Symbol('result'),
   weakMap: () => new WeakMap(),

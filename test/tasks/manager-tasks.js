@@ -18,6 +18,10 @@ export const tasks = defineTasks(import.meta.url, {
   add: (a, b) => a + b,
   lengthOf: (list) => list.length,
   whichThread: () => threadId,
+  failOdd(value) {
+    if (value % 2 === 1) throw new Error(`odd ${value}`);
+    return value;
+  },
   fail(message) {
     throw new Error(message);
   },

@@ -144,6 +144,22 @@ describe('S31 when the executor takes only a part', () => {
   });
 });
 
+test('S31 an executor that throws at what waited for it rejects these calls, and takes later ones', async () => {
+  const { opening, open } = setup();
+  const calls = testCalls(2);
+  opening.submitBatch([calls[0]]);
+  opening.submitBatch([calls[1]]);
+  const executor = new KeepingExecutor();
+  const { submitBatch } = executor;
+  executor.submitBatch = () => {
+    executor.submitBatch = submitBatch;
+    throw new TypeError('not allowed to');
+  };
+  await open(executor);
+  expect(calls[0].result).toBe('rejected TypeError');
+  expect(executor.batches).toEqual([[calls[1]]]);
+});
+
 describe('M6 an executor that cannot be made', () => {
   test('is broken with the cause, and gives back what it was given', async () => {
     const { opening, fail } = setup();

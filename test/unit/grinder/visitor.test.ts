@@ -123,6 +123,7 @@ test.each(['leave', 'close'])('S17 a thread that is gone (%s) has its jobs cance
   expect(grinder.jobs.map((job) => job.state)).toEqual(['pending', 'cancelled']);
   if (way === 'leave') await visitor.ask({ kind: 'leave', id: 0 });
   else visitor.near.close();
+  visitor.frames();
   await closed;
   for (let turn = 0; turn < 5; turn++) await setImmediate();
   expect(grinder.jobs.map((job) => job.state)).toEqual(['cancelled', 'cancelled']);

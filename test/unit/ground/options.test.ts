@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   abortSignal,
   callable,
@@ -86,6 +86,13 @@ describe('reading options', () => {
     }
     expect(read(Object.create({ maxPools: 7 })).maxPools).toBeUndefined();
     expect(read(new Configured()).maxPools).toBeUndefined();
+  });
+
+  test('S25 what somebody put on Object.prototype is no option', () => {
+    Object.defineProperty(Object.prototype, 'maxPools', { value: 7, configurable: true });
+    onTestFinished(() => void Reflect.deleteProperty(Object.prototype, 'maxPools'));
+    expect(read({}).maxPools).toBeUndefined();
+    expect(read(undefined).maxPools).toBeUndefined();
   });
 
   test('an error of a getter comes through', () => {

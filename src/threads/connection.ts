@@ -1,0 +1,180 @@
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { systemClock } from '../ground/clock.ts';
+import { GrinderStoppedError, UnsupportedRuntimeError } from '../ground/errors.ts';
+import { notCloneable } from '../wire/cloneable.ts';
+import { decodeThrow } from '../wire/error-codec.ts';
+import { type Frame, Mail } from '../wire/mail.ts';
+import {
+  cellBytes,
+  ended,
+  type Hello,
+  type ThreadReply,
+  type ThreadRequest,
+  wake,
+} from '../wire/thread-frame.ts';
+import { type GrinderThreadHandle, hasStopped, tickets } from '../wire/thread-handle.ts';
+import { Call, type CallLine } from './call.ts';
+import { assertCanBlock, handOver, isConnected } from './hand-over.ts';
+
+/** How often a thread that waits looks whether the owner is still there: a thread that is terminated tells nobody. */
+const checkMs = 250;
+
+/** Each takes some 0.1 ms, and as many threads may be at it at the same time. */
+const mostAttempts = 2_000;
+
+/** A thread's end of the connection to the thread that owns a grinder. */
+export class Connection implements CallLine {
+  readonly #state: Int32Array;
+  readonly #cell = new Int32Array(new SharedArrayBuffer(cellBytes));
+  readonly #port: MessagePort;
+  readonly #mail: Mail<ThreadRequest, ThreadReply>;
+  /** Not settled. */
+  readonly #calls = new Map<number, Call<any>>();
+  /** Not sent. */
+  #requests: ThreadRequest[] = [];
+  #lastId = 0;
+  #awaited = 0;
+  #checkedAtMs = systemClock.now();
+  #closedBecause: string | undefined;
+
+  /** @throws `GrinderStoppedError`, `UnsupportedRuntimeError` */
+  constructor(handle: GrinderThreadHandle) {
+    this.#state = new Int32Array(handle.state);
+    this.#port = connect(handle.id, this.#state, this.#cell.buffer as SharedArrayBuffer);
+    this.#mail = new Mail<ThreadRequest, ThreadReply>({
+      post: (frame) => this.#port.postMessage(frame),
+      undeliverable: (request, reason) => this.#refuse(request, reason),
+    });
+    this.#port.on('message', (frame: Frame<ThreadReply>) => this.#receive(frame));
+    this.#port.on('messageerror', () => this.#mail.receiveUnreadable());
+    this.#port.on('close', () => this.#lose());
+    this.#port.unref(); // After the listeners: adding one refs it again.
+  }
+
+  /**
+   * Asks something of the owner: at the end of this turn, or when this thread blocks, if that is sooner.
+   * @throws `GrinderStoppedError`
+   */
+  ask<T>(request: (id: number) => ThreadRequest, owner?: string, taskName?: string): Call<T> {
+    if (this.#closedBecause !== undefined) throw new GrinderStoppedError(this.#closedBecause);
+    if (Atomics.load(this.#state, hasStopped) === 1) throw new GrinderStoppedError(ownerGone);
+    const call = new Call<T>(++this.#lastId, this, owner, taskName);
+    this.#calls.set(call.id, call);
+    if (this.#requests.push(request(call.id)) === 1) systemClock.soon(() => this.#flush());
+    return call;
+  }
+
+  /** Cancels what is not settled. */
+  close(): void {
+    if (this.#closedBecause !== undefined) return;
+    this.#requests = [{ kind: 'leave', id: 0 }];
+    this.#flush();
+    this.#end('this connection was closed', (call) => call.cancelBecause(undefined));
+  }
+
+  takeIn(): void {
+    this.#flush();
+    if (this.#closedBecause !== undefined) return;
+    // Looked at first: whatever the owner has sent before its end is there to be taken in.
+    const isOver = Atomics.load(this.#cell, ended) === 1 || !this.#isOwnerThere();
+    for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) this.#receive(frame);
+    if (isOver) this.#lose();
+  }
+
+  block(isDone: () => boolean, longestMs: number): void {
+    const giveUpAt = systemClock.now() + longestMs;
+    while (!isDone()) {
+      const seen = Atomics.load(this.#cell, wake);
+      this.takeIn();
+      const leftMs = giveUpAt - systemClock.now();
+      if (isDone() || leftMs <= 0) return;
+      Atomics.wait(this.#cell, wake, seen, Math.min(leftMs, checkMs));
+    }
+  }
+
+  cancel(id: number): void {
+    this.#calls.delete(id);
+    this.#requests.push({ kind: 'cancel', id });
+    this.#flush();
+  }
+
+  keepAlive(on: boolean): void {
+    this.#awaited += on ? 1 : -1;
+    if (this.#awaited > 0) this.#port.ref();
+    else this.#port.unref();
+  }
+
+  #flush(): void {
+    if (this.#requests.length === 0 || this.#closedBecause !== undefined) return;
+    const requests = this.#requests;
+    this.#requests = [];
+    this.#mail.send(requests);
+  }
+
+  #nextFrame(): Frame<ThreadReply> | undefined {
+    for (;;) {
+      try {
+        return receiveMessageOnPort(this.#port)?.message as Frame<ThreadReply> | undefined;
+      } catch {
+        this.#mail.receiveUnreadable();
+      }
+    }
+  }
+
+  #receive(frame: Frame<ThreadReply>): void {
+    for (const reply of this.#mail.receive(frame)) {
+      const call = this.#calls.get(reply.id);
+      this.#calls.delete(reply.id);
+      if (reply.status === 'fulfilled') call?.settle(reply);
+      else if (reply.status === 'cancelled') call?.cancelBecause(decodeThrow(reply.thrown));
+      else call?.settle({ status: 'rejected', reason: decodeThrow(reply.thrown) });
+    }
+  }
+
+  #refuse(request: ThreadRequest, reason: unknown): void {
+    const args = request.kind === 'submit' ? request.args : undefined;
+    this.#calls.get(request.id)?.fail(notCloneable('args', args, reason));
+    this.#calls.delete(request.id);
+  }
+
+  #isOwnerThere(): boolean {
+    const now = systemClock.now();
+    if (now - this.#checkedAtMs < checkMs) return true;
+    this.#checkedAtMs = now;
+    return isConnected(this.#port);
+  }
+
+  #lose(): void {
+    if (this.#closedBecause !== undefined) return;
+    const error = new GrinderStoppedError(ownerGone);
+    this.#end(ownerGone, (call) => call.fail(error));
+  }
+
+  #end(because: string, settle: (call: Call<any>) => void): void {
+    this.#closedBecause = because;
+    this.#requests = [];
+    for (const call of this.#calls.values()) settle(call);
+    this.#calls.clear();
+    this.#port.close();
+  }
+}
+
+const ownerGone = 'the grinder has stopped, or its thread has ended';
+
+/** @throws `GrinderStoppedError`, `UnsupportedRuntimeError` */
+function connect(id: string, state: Int32Array, cell: SharedArrayBuffer): MessagePort {
+  const number = Atomics.add(state, tickets, 1);
+  assertCanBlock(`${id}/${number}/trial`);
+  for (let attempt = 1; Atomics.load(state, hasStopped) === 0; attempt++) {
+    const { port1, port2: port } = new MessageChannel();
+    const hello: Hello = { port, cell };
+    const handed = handOver(id, `${id}/${number}/${attempt}`, hello, [port]);
+    if (handed === 'yes') return port1;
+    port1.close();
+    if (handed === 'nobody') break;
+    if (attempt === mostAttempts) throw new UnsupportedRuntimeError('the owning thread cannot be reached');
+    // Other threads are connecting: they come back at different times.
+    Atomics.wait(new Int32Array(cell), wake, 0, 1 + (number % 8));
+  }
+  throw new GrinderStoppedError(ownerGone);
+}

@@ -1,0 +1,35 @@
+import { types } from 'node:util';
+import { invalidType } from '../ground/options.ts';
+
+/** Put it in `workerData` or `postMessage()` it; no transfer list. Any number of threads may use one handle. */
+export interface GrinderThreadHandle {
+  readonly leasepool: 'grinder/1';
+  /** Names the grinder within the process, from one start to the next stop. */
+  readonly id: string;
+  /** The thread that owns the grinder. */
+  readonly threadId: number;
+  readonly pid: number;
+  /** {@link hasStopped} and {@link tickets}. */
+  readonly state: SharedArrayBuffer;
+}
+
+/** Word of the state: 1 once the grinder has stopped. */
+export const hasStopped = 0;
+/** Word of the state: connections begun, by whatever thread. */
+export const tickets = 1;
+
+export const stateBytes = 8;
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` */
+export function readHandle(value: unknown): GrinderThreadHandle {
+  const { leasepool, id, threadId, pid, state } = (value ?? {}) as Partial<GrinderThreadHandle>;
+  const isHandle =
+    leasepool === 'grinder/1' &&
+    typeof id === 'string' &&
+    typeof threadId === 'number' &&
+    types.isSharedArrayBuffer(state) &&
+    state.byteLength === stateBytes;
+  if (isHandle && pid === process.pid) return { leasepool, id, threadId, pid, state };
+  const expected = 'connectGrinder() needs what threadHandle() of a grinder gave, in this process';
+  throw invalidType(isHandle ? `${expected}; this one is of process ${pid}` : expected, value);
+}
