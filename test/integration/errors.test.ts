@@ -2,6 +2,7 @@ import {
   type ExecutorLease,
   type LeasedExecutorManagerOptions,
   NotCloneableError,
+  type Task,
   TimeoutError,
   WorkerCrashedError,
 } from 'leasepool';
@@ -25,6 +26,18 @@ async function setup(options: LeasedExecutorManagerOptions = {}) {
 
 function range(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
+}
+
+/** Runs a task so often that its pool knows it to be short, and sends many of its calls in one message. */
+async function warmUp<A extends readonly unknown[]>(
+  lease: ExecutorLease,
+  task: Task<A, unknown>,
+  args: A,
+): Promise<void> {
+  await lease.runBatch(
+    task,
+    range(50).map(() => args),
+  );
 }
 
 /** What is thrown between two jobs that succeed, one message for all three. */
@@ -186,6 +199,18 @@ describe('what a job throws', () => {
     );
   });
 
+  test('S29 jobs that throw harm none of the many that travel with them', async () => {
+    const { lease } = await setup();
+    await warmUp(lease, tasks.failOdd, [0]);
+    const outcomes = await lease.runBatch(
+      tasks.failOdd,
+      range(400).map((value) => [value] as const),
+    );
+    expect(
+      outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : outcome.reason.message)),
+    ).toEqual(range(400).map((value) => (value % 2 === 0 ? value : `odd ${value}`)));
+  });
+
   test('S29 the same goes for a grinder', async () => {
     const { manager, lease } = await setup();
     await lease.release();
@@ -231,33 +256,39 @@ describe('what cannot be copied', () => {
 
   test.each(arguments_)('S30 %s as an argument fails its item alone', async (_what, argument) => {
     const { lease } = await setup();
-    const [before, outcome, after] = await lease.runBatch(tasks.lengthOf, [
-      [['before']],
-      [argument],
-      [['after']],
-    ]);
-    expect([before, after]).toEqual([1, 1].map((value) => ({ status: 'fulfilled', value })));
-    const { reason } = outcome as PromiseRejectedResult;
+    await warmUp(lease, tasks.lengthOf, [[]]);
+    const calls = range(40).map((index) => [index === 20 ? argument : range(index)] as const);
+    const outcomes = await lease.runBatch(tasks.lengthOf, calls);
+    const { reason } = outcomes[20] as PromiseRejectedResult;
     expect(reason).toBeInstanceOf(NotCloneableError);
     expect(reason).toMatchObject({ code: 'ERR_LEASEPOOL_NOT_CLONEABLE', taskName: 'lengthOf' });
+    expect(outcomes.toSpliced(20, 1)).toEqual(
+      range(40)
+        .toSpliced(20, 1)
+        .map((value) => ({ status: 'fulfilled', value })),
+    );
+  });
+
+  test('S30 a task that could not be sent at first can be sent later', async () => {
+    const { lease } = await setup();
+    await expect(lease.run(tasks.echo, [() => {}])).rejects.toBeInstanceOf(NotCloneableError);
+    expect(await lease.run(tasks.add, [1, 2])).toBe(3);
+    expect(await lease.run(tasks.echo, ['now'])).toBe('now');
   });
 
   test.each(['function', 'symbol', 'weakMap', 'promiseInside', 'getter', 'proxy', 'deep'])(
     'S30 a result that cannot be copied fails its item alone: %s',
     async (what) => {
       const { lease } = await setup();
-      const before = await lease.run(tasks.whichThread);
-      const outcomes = await Promise.allSettled([
-        lease.run(tasks.echo, ['before']),
-        lease.run(giving, [what], { owner: 'me' }),
-        lease.run(tasks.echo, ['after']),
-      ]);
-      expect(outcomes).toMatchObject([
-        { value: 'before' },
-        { reason: { code: 'ERR_LEASEPOOL_NOT_CLONEABLE', owner: 'me', taskName: 'giving' } },
-        { value: 'after' },
-      ]);
-      expect(await lease.run(tasks.whichThread)).toBe(before);
+      await warmUp(lease, giving, ['fine']);
+      const calls = range(40).map((index) => [index === 20 ? what : 'fine'] as const);
+      const outcomes = await lease.runBatch(giving, calls, { owner: 'me' });
+      expect(outcomes[20]).toMatchObject({
+        reason: { code: 'ERR_LEASEPOOL_NOT_CLONEABLE', owner: 'me', taskName: 'giving' },
+      });
+      expect(outcomes.toSpliced(20, 1)).toEqual(
+        range(39).map(() => ({ status: 'fulfilled', value: 'fine' })),
+      );
     },
   );
 
@@ -271,18 +302,15 @@ describe('what cannot be copied', () => {
 
   test('S30 a result that only the receiving side finds too deep takes no other result with it', async () => {
     const { lease } = await setup();
+    await warmUp(lease, givingNested, [0]);
     for (const depth of [500, 1000, 2000, 3000, 5000, 10_000]) {
-      const outcomes = await Promise.allSettled([
-        ...range(20).map((value) => lease.run(tasks.echo, [value])),
-        lease.run(givingNested, [depth]),
-        ...range(20).map((value) => lease.run(tasks.echo, [value])),
-      ]);
-      const [deepOne] = outcomes.splice(20, 1);
-      expect(outcomes.map((outcome) => outcome.status === 'fulfilled' && outcome.value)).toEqual([
-        ...range(20),
-        ...range(20),
-      ]);
-      if (deepOne!.status === 'rejected') expect(deepOne!.reason).toBeInstanceOf(NotCloneableError);
+      const outcomes = await lease.runBatch(
+        givingNested,
+        range(40).map((index) => [index === 20 ? depth : 0] as const),
+      );
+      expect(outcomes.toSpliced(20, 1)).toEqual(range(39).map(() => ({ status: 'fulfilled', value: {} })));
+      const deepOne = outcomes[20]!;
+      if (deepOne.status === 'rejected') expect(deepOne.reason).toBeInstanceOf(NotCloneableError);
     }
   });
 
@@ -608,6 +636,22 @@ describe('time limits', () => {
     expect(await limited).toBe('in time');
   });
 
+  test.each([150, 500])('N3 a job that waited for %d ms still has all its time', async (waitedMs) => {
+    const { lease, gate } = await setup();
+    const held = lease.run(tasks.hold, [gate.cells, 'held']);
+    await gate.untilBegun();
+    const submittedAt = performance.now();
+    const stuck = new Gate();
+    const limited = rejection(lease.run(tasks.hold, [stuck.cells, 0], { timeoutSeconds: 0.3 }));
+    await until(() => performance.now() - submittedAt > waitedMs);
+    const openedAt = performance.now();
+    gate.open();
+    await held;
+    expect(await limited).toMatchObject({ phase: 'run' });
+    expect(performance.now() - openedAt).toBeGreaterThan(299);
+    expect(stuck.begun).toBe(1);
+  });
+
   test('N3 a job that ends in time is not disturbed later', async () => {
     const { lease } = await setup();
     const before = await lease.run(tasks.whichThread);
@@ -673,6 +717,26 @@ describe('time limits', () => {
     await held;
     await lease.run(tasks.record, [log.cells, 2]);
     expect(log.entries).toEqual([2]);
+  });
+
+  test('N3 that holds when its worker is free again before this thread can do anything about it', async () => {
+    const { lease, gate, log } = await setup();
+    await warmUp(lease, tasks.record, [log.cells, -1]);
+    const held = lease.run(tasks.hold, [gate.cells, 'held']);
+    await gate.untilBegun();
+    const late = rejection(lease.run(tasks.record, [log.cells, 1], { queueTimeoutSeconds: 0.05 }));
+    const behind = lease.run(tasks.record, [log.cells, 2]);
+    await turns(2);
+    // Blocks this thread beyond the limit, and then until the worker has passed over the job.
+    const blockedAt = performance.now();
+    const pastMs = (): number => performance.now() - blockedAt;
+    while (pastMs() < 60);
+    gate.open();
+    while (log.entries.at(-1) !== 2 && pastMs() < 500);
+    expect(await late).toMatchObject({ code: 'ERR_LEASEPOOL_TIMEOUT', phase: 'queue' });
+    expect(await held).toBe('held');
+    expect(await behind).toBe(2);
+    expect(log.entries).not.toContain(1);
   });
 
   test('N3 a queue timeout does not end a job that has begun', async () => {

@@ -466,15 +466,15 @@ describe('order and size', () => {
 
   test('S4 workers begin with the items that were accepted first', async () => {
     const { grinder, gate, log } = await threadGrinder({
-      ...byCount,
-      batchSizeThreshold: 9,
+      maxWaitSeconds: 0.001,
       manager: { workersPerPool: 3 },
     });
     const allUp = new Gate();
-    for (const value of range(9)) void grinder.enqueue(hold, [allUp.cells, value]);
+    const first = range(3).map(() => grinder.enqueue(hold, [allUp.cells]));
     await allUp.untilBegun(3);
     allUp.open();
-    await until(() => grinder.stats().inFlight === 0);
+    await Promise.all(first);
+    await turns();
 
     const futures = range(9).map((entry) => grinder.enqueue(recordAndHold, [log.cells, entry, gate.cells]));
     await gate.untilBegun(3);
