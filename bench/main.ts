@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const benchmarks = ['small-jobs', 'heap-per-job', 'cancel', 'from-thread'];
+const benchmarks = ['small-jobs', 'uneven-jobs', 'open-loop', 'heap-per-job', 'cancel', 'from-thread'];
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : benchmarks;
 for (const name of wanted) {
