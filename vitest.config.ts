@@ -6,7 +6,7 @@ const fromRoot = (path: string): string => fileURLToPath(new URL(path, import.me
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/runtimes/**'],
+    exclude: ['**/node_modules/**'],
     // Forks: a test may then start, block and terminate threads of its own, and crash without taking the run along.
     pool: 'forks',
     // Many tests wait more than they work.

@@ -7,12 +7,18 @@ const checks = ['build', 'build:examples', 'build:bench', 'format:check', 'lint'
 const groups = {
   check: { scripts: checks, suites: ['unit'] },
   fast: { scripts: checks, suites: suites.fast },
-  slow: { scripts: ['build', 'build:examples'], suites: suites.slow },
+  slow: {
+    scripts: ['build', 'build:examples', 'install:consumers'],
+    suites: suites.slow,
+    limitSeconds: 600,
+  },
 };
 
 const group = process.argv[2];
 if (!(group in groups)) throw new Error(`Which group: ${Object.keys(groups).join(', ')}?`);
 await runGroup(group, [
   ...groups[group].scripts.map((name) => () => scriptStep(name)),
-  ...groups[group].suites.map((name) => () => suiteStep(name, group)),
+  ...groups[group].suites.map(
+    (name) => () => suiteStep(name, group, { limitSeconds: groups[group].limitSeconds }),
+  ),
 ]);

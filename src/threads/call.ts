@@ -117,7 +117,9 @@ export class Call<T> implements ThreadFuture<T> {
     const longestMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true });
     this.#line.block(() => this.#outcome !== undefined, longestMs ?? Infinity);
     if (this.#outcome !== undefined) return this.#outcome;
-    const message = `no outcome within ${given.timeoutSeconds as number} s; the work goes on`;
+    const time = `within ${given.timeoutSeconds as number} s`;
+    const message =
+      this.#taskName === undefined ? `no answer ${time}` : `no outcome ${time}; the work goes on`;
     const details = { phase: 'result', owner: this.owner, taskName: this.#taskName } as const;
     return { status: 'rejected', reason: new TimeoutError(message, details) };
   }

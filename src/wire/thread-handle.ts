@@ -3,6 +3,7 @@ import { invalidType } from '../ground/options.ts';
 
 /** Put it in `workerData` or `postMessage()` it; no transfer list. Any number of threads may use one handle. */
 export interface GrinderThreadHandle {
+  /** Changes with what travels between the threads. */
   readonly leasepool: 'grinder/1';
   /** Names the grinder within the process, from one start to the next stop. */
   readonly id: string;

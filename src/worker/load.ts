@@ -8,7 +8,7 @@ import { whileImporting } from '../task/import-guard.ts';
 import type { AnyFunction } from '../task/reference.ts';
 import { notPortable, usesSurroundings } from '../task/refusal.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
-import { registerTypeScript } from './typescript.ts';
+import { registerTypeScript, typeScriptHint } from './typescript.ts';
 
 type Reference = Extract<ResolvedTask, { readonly kind: 'reference' }>;
 type Source = Extract<ResolvedTask, { readonly kind: 'source' }>;
@@ -149,11 +149,17 @@ function locate(module: string): string {
   } catch (error) {
     try {
       return pathToFileURL(createRequire(join(process.cwd(), 'here')).resolve(module)).href;
-    } catch {
+    } catch (second) {
+      // It is there, and has no such module.
+      if ((second as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw second;
+      if (typeof error === 'object' && error !== null) nowhere.add(error);
       throw error;
     }
   }
 }
+
+/** Failures to find a package from both places. */
+const nowhere = new WeakSet<object>();
 
 /** A failed evaluation is kept for ever under its URL, so another attempt takes another. */
 function withQuery(url: string, attempt: number): string {
@@ -229,12 +235,22 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
   const of = taskName === '' ? '' : ` of task '${taskName}'`;
   return new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_MODULE',
-    `cannot load module ${module}${of}: ${messageOf(cause)}`,
+    `cannot load module ${module}${of}: ${messageOf(cause)}${hintOn(cause)}`,
     {
       taskName,
       cause,
     },
   );
+}
+
+function hintOn(error: unknown): string {
+  try {
+    return nowhere.has(error as object)
+      ? `, nor from the working directory, ${process.cwd()}.`
+      : typeScriptHint(error);
+  } catch {
+    return ''; // No object, or one that does not like to be looked at.
+  }
 }
 
 function messageOf(error: unknown): string {

@@ -31,3 +31,21 @@ export async function registerTypeScript(error: unknown): Promise<boolean> {
     return false;
   }
 }
+
+/** What to do when TypeScript could not be loaded; empty when that is not what happened. */
+export function typeScriptHint(error: unknown): string {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts"/.test(String(message))) {
+    return (
+      `. Node ${process.version} does not run TypeScript: start the program with "node --import tsx", ` +
+      'or compile it; Node 22.18 and later do.'
+    );
+  }
+  if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {
+    return '. Node only strips types: start the program with "node --import tsx", or compile it.';
+  }
+  if (code === 'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING') {
+    return '. Node runs no TypeScript of packages: compile it.';
+  }
+  return '';
+}

@@ -1,5 +1,5 @@
 import { BrokenExecutorError, LeaseUnavailableError, WorkerCrashedError } from 'leasepool';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { FakeCall } from '../support/fake-backend.ts';
 import { Gate } from '../support/gate.ts';
 import { fakeGrinder, never, threadGrinder } from '../support/grinder.ts';
@@ -86,13 +86,12 @@ describe('when a batch starts', () => {
   });
 
   test('S1 an item that is due by age is not kept longer', async () => {
-    const { grinder } = await fakeGrinder({ ...byAge, maxWaitSeconds: 0.02 }, (call) => call.fulfil('sent'));
-    const sent = grinder.enqueue(echo, [0]);
-    const muchLater = new Promise((resolve) => {
-      const timer = setTimeout(resolve, 1000, 'much later');
-      onTestFinished(() => clearTimeout(timer));
+    const { grinder, backend } = await fakeGrinder({ ...byAge, maxWaitSeconds: 0.02 });
+    void grinder.enqueue(echo, [0]);
+    const sentAfterLonger = await new Promise((resolve) => {
+      setTimeout(() => resolve(backend.sent), 200);
     });
-    expect(await Promise.race([sent, muchLater])).toBe('sent');
+    expect(sentAfterLonger).toEqual([[0]]);
   });
 
   test('S1 later items do not put off the oldest one', async () => {
@@ -406,17 +405,19 @@ describe('results', () => {
     await until(() => fast.every((future) => future.done()), 'results after a long run');
   });
 
-  test('S3 results leave after 1 ms of work although their function was short before', async () => {
-    const { grinder, gate } = await trusting(20);
-    const fast = range(19).map(() => grinder.enqueue(holdIf, [undefined, 0.12]));
-    void grinder.enqueue(holdIf, [gate.cells]);
-    await gate.untilBegun();
-    const ofTheLastMs = Math.ceil(1 / 0.12);
-    await until(
-      () => fast.slice(0, -ofTheLastMs).every((future) => future.done()),
-      'results of earlier work',
-    );
-  });
+  // Several times: a run that takes longer than usual is reason enough to send, and then this shows nothing.
+  test.each([1, 2, 3, 4, 5])(
+    'S3 results leave after 1 ms of work although their function was short before (%i)',
+    async () => {
+      const { grinder, gate } = await trusting(18);
+      const fast = range(17).map(() => grinder.enqueue(holdIf, [undefined, 0.08]));
+      void grinder.enqueue(holdIf, [gate.cells]);
+      await gate.untilBegun();
+      const ofTheLastMs = Math.ceil(1 / 0.08);
+      const earlier = fast.slice(0, -ofTheLastMs);
+      await until(() => earlier.every((future) => future.done()), 'results of earlier work');
+    },
+  );
 
   test('S3 a mate on another worker does not wait for a slow one', async () => {
     const { grinder, gate } = await threadGrinder({
@@ -542,7 +543,7 @@ describe('order and size', () => {
     const { grinder, backend } = await fakeGrinder({
       ...byCount,
       batchSizeThreshold: 4,
-      leaseSeconds: 0.05,
+      leaseSeconds: 0.5,
       manager: { maxPools: 2, minPools: 2 },
       maxConcurrentBatches: 1,
     });

@@ -360,8 +360,8 @@ describe('owner', () => {
     const bundle = await threadGrinder({
       batchSizeThreshold: 1,
       maxQueueSize: 5,
-      leaseSeconds: 0.3,
-      manager: { leaseGraceSeconds: 0.1 },
+      leaseSeconds: cause === 'an expired lease' ? 0.2 : never,
+      manager: { leaseGraceSeconds: 0 },
     });
     const error = await rejection(run(bundle));
     expect(error).toBeInstanceOf(expected.type);

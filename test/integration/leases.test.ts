@@ -189,7 +189,7 @@ describe('expiry', () => {
       message: expect.stringMatching(/expired|revoked/),
     });
     expect(() => lease.enqueue(tasks.nothing)).toThrow(LeaseExpiredError);
-    const next = await manager.acquire({ wait: false });
+    const next = await manager.acquire({ wait: false, leaseSeconds: hour });
     expect(await next.run(tasks.echo, ['usable again'])).toBe('usable again');
   });
 
@@ -519,6 +519,21 @@ describe('running jobs', () => {
     await held;
     await lease.run(tasks.record, [log.cells, 2]);
     expect(log.entries).toEqual([2]);
+  });
+
+  test('M10 a job cancelled while its pool is being made is never sent', async () => {
+    const backend = new ManualBackend({ opensLater: true });
+    const manager = await startManager({ backend, minPools: 0 });
+    const lease = await manager.acquire();
+    const jobs = [1, 2, 3].map((value) => lease.enqueue(tasks.echo, [value]));
+    await turns(2);
+    expect(jobs[1]!.cancel()).toBe(true);
+    backend.open();
+    await until(() => backend.batches.length > 0);
+    expect(backend.batches.flat().map((call) => call.args[0])).toEqual([1, 3]);
+    for (const call of backend.batches.flat()) call.fulfil(call.args[0]);
+    expect(await Promise.all([jobs[0], jobs[2]])).toEqual([1, 3]);
+    await rejection(jobs[1]!);
   });
 
   test('M10 where nothing can be taken back, cancelling ends only the wait', async () => {

@@ -100,7 +100,7 @@ describe('the owner', () => {
       else thread.worker.postMessage(way);
     };
 
-    test('S17 wakes every client that blocks for a result, with the rest of its outcomes', async () => {
+    test('S17 wakes every client that blocks for a result', async () => {
       const thread = owner();
       const handle = await thread.told('handle');
       const gate = new Gate();

@@ -356,6 +356,15 @@ describe('many at once', () => {
     expect(log.entries).toEqual(range(500));
   });
 
+  test('S18 an answer wakes who waits for it, who need not look', async () => {
+    const { grinder } = await threadGrinder({ batchSizeThreshold: 1 });
+    const thread = client('oneByOne', grinder.threadHandle(), { count: 100 });
+    const begun = performance.now();
+    expect(await thread.told('result')).toEqual(range(100));
+    // Looking takes 250 ms each time, so 25 s.
+    expect(performance.now() - begun).toBeLessThan(12_000);
+  });
+
   test('S13 S14 eight threads use one handle', async () => {
     const { grinder } = await threadGrinder({ manager: { workersPerPool: 2 }, dispatch: 'natural' });
     const count = 1_000;

@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 
-const deadlineMs = 5_000;
+const deadlineMs = 20_000;
 
-/** Resolves once the condition holds, and fails when it does not within five seconds. */
+/** Resolves once the condition holds, and fails when it does not in time. */
 export async function until(condition: () => boolean, what = String(condition)): Promise<void> {
   const giveUpAt = performance.now() + deadlineMs;
   while (!condition()) {

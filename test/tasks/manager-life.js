@@ -1,6 +1,14 @@
 // A program: `node manager-life.js <scenario>`. What keeps it alive is under test, so it has no handle of its own.
+import { createHook } from 'node:async_hooks';
 import { readdirSync } from 'node:fs';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
+
+const timers = new Set();
+const track = {
+  init: (id, type) => type === 'Timeout' && timers.add(id),
+  destroy: (id) => timers.delete(id),
+};
+createHook(track).enable();
 
 const asleep = (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 const say = (text) => console.log(text);
@@ -154,13 +162,24 @@ const scenarios = {
     });
   },
   async 'although its workers were coming up'() {
-    let ms = 0;
+    let modules = 0;
     await compare(async () => {
-      const manager = new LeasedExecutorManager({ ...options, workersPerPool: 4 });
+      const loaded = new Int32Array(new SharedArrayBuffer(4));
+      const many = Array.from(
+        { length: 25 },
+        (_, n) => new URL(`./manager-counts-itself.js?${n}`, import.meta.url),
+      );
+      const manager = new LeasedExecutorManager({
+        ...options,
+        workersPerPool: 2,
+        preload: many,
+        workerData: loaded,
+      });
       manager.start().catch(() => {});
-      await new Promise((resolve) => setTimeout(resolve, (ms += 8)));
+      modules += 5;
+      while (loaded[0] < modules) await new Promise((resolve) => setImmediate(resolve));
       await manager.stop();
-    });
+    }, 8);
   },
   async 'although a worker was to be tried again'() {
     await compare(async () => {
@@ -196,7 +215,7 @@ async function compare(use, rounds = 8) {
 
 /** What there is of everything that could be left behind; the standard streams are open before and after. */
 async function census() {
-  await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
   const count = (path) => {
     try {
       return readdirSync(path).length;
@@ -208,6 +227,7 @@ async function census() {
     resources: process
       .getActiveResourcesInfo()
       .filter((type) => !/^(TTYWrap|PipeWrap|Immediate)$/.test(type)),
+    timers: timers.size,
     files: count('/proc/self/fd'),
     threads: count('/proc/self/task'),
     listeners: process.eventNames().map((name) => [String(name), process.listenerCount(name)]),

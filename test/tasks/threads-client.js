@@ -2,8 +2,6 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { connectGrinder, taskRef } from 'leasepool';
 import { echo, fail, giveFunction, hold, record, recordAndHold, square, where } from './grinder-tasks.js';
 
-import { sleepNatively } from './threads-tasks.js';
-
 const { handle, scenario, ...given } = workerData;
 
 function tell(step, value) {
@@ -61,7 +59,12 @@ const scenarios = {
 
   async awaitedResult(remote) {
     const future = remote.submitFromThread(square, [8]);
-    return [await future, future.done(), await future.then((value) => value + 1), await future.finally(undefined)];
+    return [
+      await future,
+      future.done(),
+      await future.then((value) => value + 1),
+      await future.finally(undefined),
+    ];
   },
 
   async awaitedErrors(remote) {
@@ -125,20 +128,6 @@ const scenarios = {
   tooDeep(remote) {
     const values = [1, nested(given.depth), 2];
     const futures = values.map((value) => remote.submitFromThread(echo, [value]));
-    return futures.map((future) => {
-      const error = future.exception();
-      return error === undefined ? typeof future.result() : plain(error);
-    });
-  },
-
-  tooDeepResult(remote) {
-    const deepen = (depth) => {
-      let value = [];
-      for (let level = 1; level < depth; level++) value = [value];
-      return value;
-    };
-    const depths = [1, given.depth, 1];
-    const futures = depths.map((depth) => remote.submitFromThread(deepen, [depth]));
     return futures.map((future) => {
       const error = future.exception();
       return error === undefined ? typeof future.result() : plain(error);
@@ -243,6 +232,10 @@ const scenarios = {
       remote.submitFromThread(record, [given.log, i]),
     );
     futures.at(-1).result();
+  },
+
+  oneByOne(remote) {
+    return Array.from({ length: given.count }, (_, i) => remote.submitFromThread(echo, [i]).result());
   },
 
   many(remote) {
@@ -392,13 +385,6 @@ const scenarios = {
       const error = future.exception();
       return error === undefined ? 'done' : plain(error);
     });
-  },
-
-  /** Keeps its worker where nothing can end it, for longer than a test that fails would wait. */
-  holdNatively(remote) {
-    const future = remote.submitFromThread(sleepNatively, [given.gate, given.seconds]);
-    tell('blocking');
-    return plain(future.exception());
   },
 
   async submitLater(remote) {

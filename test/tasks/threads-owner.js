@@ -17,7 +17,6 @@ const ways = {
   throw() {
     throw new Error('on purpose');
   },
-  stats: () => parentPort.postMessage(['stats', grinder.stats()]),
 };
 parentPort.on('message', (way) => ways[way]());
 parentPort.postMessage(['handle', grinder.threadHandle()]);

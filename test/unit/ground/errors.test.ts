@@ -47,6 +47,13 @@ describe('the errors of the library', () => {
     expect(codes.map(([, name]) => name).toSorted()).toEqual(classes.toSorted());
   });
 
+  test('have a base class with a name of its own', () => {
+    expect(new LeasepoolError('ERR_LEASEPOOL_X', 'm')).toMatchObject({
+      name: 'LeasepoolError',
+      code: 'ERR_LEASEPOOL_X',
+    });
+  });
+
   test('S11 owner and task are there when they are known, and no field when not', () => {
     const about = new errors.QueueFullError('full', { owner: 'me', taskName: 'resize' });
     expect(about).toMatchObject({ owner: 'me', taskName: 'resize' });

@@ -211,6 +211,14 @@ describe('S29 an error arrives as that very error', () => {
     expect(Object.keys(seen)).toEqual([]);
   });
 
+  test('an AggregateError keeps its other fields, too', () => {
+    const error = Object.assign(new AggregateError([new Error('inner')], 'all failed'), { code: 'E_ALL' });
+    error.errors = [new RangeError('assigned')];
+    const seen = arrived(error);
+    expect({ ...seen }).toEqual({ code: 'E_ALL' });
+    expect(seen.errors).toEqual([expect.any(RangeError)]);
+  });
+
   test('a DOMException stays one, with its code', () => {
     const seen = arrived(new DOMException('no', 'DataCloneError'));
     expect(seen).toBeInstanceOf(DOMException);

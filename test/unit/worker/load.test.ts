@@ -227,7 +227,14 @@ describe('T5: a module that cannot be loaded', () => {
     expect(error).toMatchObject({
       code: 'ERR_LEASEPOOL_TASK_MODULE',
       cause: { code: 'ERR_MODULE_NOT_FOUND' },
+      message: expect.stringContaining(`nor from the working directory, ${process.cwd()}.`),
     });
+  });
+
+  it('a package that has no such module says so, wherever it was found', async () => {
+    const error = await failure(find('fast-check/not-exported', 'square'));
+    expect(error).toMatchObject({ cause: { code: 'ERR_PACKAGE_PATH_NOT_EXPORTED' } });
+    expect(error.message).not.toContain('working directory');
   });
 });
 

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { registerTypeScript } from '../../../src/worker/typescript.ts';
+import { registerTypeScript, typeScriptHint } from '../../../src/worker/typescript.ts';
 
 const run = promisify(execFile);
 const program = fileURLToPath(new URL('../../tasks/load-in-thread.js', import.meta.url));
@@ -43,6 +43,7 @@ describe('T2: tasks in TypeScript, in a thread', () => {
   it('fail with the reason without it', async () => {
     expect(await inThread(['--no-warnings'])).toMatchObject({
       code: 'ERR_LEASEPOOL_TASK_MODULE',
+      message: expect.stringMatching(/start the program with "node --import tsx"/),
       cause: expect.stringMatching(/^ERR_(UNKNOWN_FILE_EXTENSION|UNSUPPORTED_TYPESCRIPT_SYNTAX)$/),
     });
   });
@@ -57,5 +58,22 @@ describe('registerTypeScript', () => {
 
   it('does nothing when the program does not run under tsx', async () => {
     expect(await registerTypeScript({ code: 'ERR_UNKNOWN_FILE_EXTENSION' })).toBe(false);
+  });
+});
+
+describe('typeScriptHint', () => {
+  it.each([
+    ['ERR_UNKNOWN_FILE_EXTENSION', 'Unknown file extension ".mts" for /tasks.mts', 'Node 22.18'],
+    ['ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX', 'TypeScript enum is not supported', 'only strips types'],
+    ['ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING', 'Stripping types is unsupported', 'compile it'],
+  ])('says what to do about %s', (code, message, hint) => {
+    expect(typeScriptHint({ code, message })).toContain(hint);
+  });
+
+  it('says nothing about other failures', () => {
+    const other = { code: 'ERR_UNKNOWN_FILE_EXTENSION', message: 'Unknown file extension ".css" for /a.css' };
+    for (const error of [other, new Error('x'), { code: 'ERR_MODULE_NOT_FOUND' }, 7, 'text']) {
+      expect(typeScriptHint(error)).toBe('');
+    }
   });
 });

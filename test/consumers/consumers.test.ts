@@ -1,0 +1,148 @@
+import { execFile } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+
+// A compiler takes seconds, and many times that on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const run = promisify(execFile);
+const here = import.meta.dirname;
+const installed = join(here, 'node_modules');
+
+const compilers = ['5.4', '5.9', '6.0', '7.0'];
+const nodeTypes = ['20', '22', '24'];
+
+/** Where the packed package is installed; the consumers are folders in it, one for each version of @types/node. */
+let root: string;
+
+beforeAll(async () => {
+  if (!existsSync(installed)) throw new Error(`Run "npm run install:consumers" first.`);
+  root = mkdtempSync(join(tmpdir(), 'leasepool-consumers-'));
+  const packing = ['pack', '--json', '--ignore-scripts', '--pack-destination', root];
+  const [{ filename }] = JSON.parse((await run('npm', packing)).stdout) as [{ filename: string }];
+  await run('npm', ['install', '--offline', '--ignore-scripts', '--prefix', root, join(root, filename)]);
+  for (const types of nodeTypes) {
+    const consumer = join(root, types);
+    cpSync(join(here, 'programs'), consumer, { recursive: true });
+    mkdirSync(join(consumer, 'node_modules/@types'), { recursive: true });
+    const link = join(consumer, 'node_modules/@types/node');
+    symlinkSync(join(installed, `types-node-${types}`), link, 'junction');
+  }
+});
+
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+interface Compilation {
+  readonly compiler: string;
+  readonly types: string;
+  readonly files: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** What the compiler says; nothing when all is well. */
+async function compile({ compiler, types, files, options }: Compilation): Promise<string> {
+  const project = join(root, types, 'tsconfig.json');
+  const compilerOptions = {
+    module: 'nodenext',
+    target: 'es2022',
+    lib: ['es2022'],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+    ...options,
+  };
+  writeFileSync(project, JSON.stringify({ compilerOptions, files }));
+  const tsc = join(installed, `typescript-${compiler}`, 'bin/tsc');
+  try {
+    await run(process.execPath, [tsc, '-p', project]);
+    return '';
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    return stdout + stderr || String(error);
+  }
+}
+
+test.each([
+  ...compilers.map((version) => ['typescript', version]),
+  ...nodeTypes.map((version) => ['types-node', version]),
+])('%s-%s is of that version', (name, version) => {
+  const manifest = readFileSync(join(installed, `${name}-${version}`, 'package.json'), 'utf8');
+  expect((JSON.parse(manifest) as { version: string }).version.startsWith(`${version}.`)).toBe(true);
+});
+
+describe.each(compilers)('under TypeScript %s', (compiler) => {
+  // Earlier ones do not know `require()` of an ES module.
+  const common = compiler === '5.4' ? [] : ['main.cts'];
+  const files = ['main.mts', 'dynamic.cts', ...common];
+
+  test.each([
+    ['20', true],
+    ['22', true],
+    ['22', false],
+    ['24', true],
+  ])(
+    'N10 the declarations compile with @types/node %s, exactOptionalPropertyTypes %s',
+    async (types, exactOptionalPropertyTypes) => {
+      expect(await compile({ compiler, types, files, options: { exactOptionalPropertyTypes } })).toBe('');
+    },
+  );
+
+  test('N10 the declarations compile for a bundler', async () => {
+    const options = { module: 'esnext', moduleResolution: 'bundler', types: ['node'] };
+    expect(await compile({ compiler, types: '22', files: ['plain.ts'], options })).toBe('');
+  });
+});
+
+// TypeScript 6 and later have done away with it.
+test.each(['5.4', '5.9'])(
+  'N10 under TypeScript %s, the declarations compile for classic CommonJS',
+  async (compiler) => {
+    const options = { module: 'commonjs', moduleResolution: 'node10' };
+    expect(await compile({ compiler, types: '22', files: ['plain.ts'], options })).toBe('');
+  },
+);
+
+test('the check sees mistakes', async () => {
+  writeFileSync(join(root, '22', 'wrong.mts'), "import { WorkGrinder } from 'leasepool'; new WorkGrinder();");
+  const said = await compile({ compiler: '7.0', types: '22', files: ['wrong.mts'], options: {} });
+  expect(said).toContain('TS2554');
+});
+
+describe('the compiled consumers', () => {
+  const types = '22';
+  const outDir = 'out';
+  const printed = {
+    'main.mjs': '49 64 a-b-c a later too 1.0 9,9,9 8 1,4 given\nERR_LEASEPOOL_TASK_NOT_FOUND true 1\n',
+    'main.cjs': '49 true\n',
+    'dynamic.cjs': '7\n',
+  };
+
+  beforeAll(async () => {
+    const options = { noEmit: false, outDir: join(root, types, outDir) };
+    const files = ['main.mts', 'main.cts', 'dynamic.cts'];
+    expect(await compile({ compiler: '7.0', types, files, options })).toBe('');
+  });
+
+  describe.each(['thread', 'process'])('with backend "%s"', (backend) => {
+    test.each(Object.entries(printed))(
+      'N10 %s runs on the installed package, without a warning',
+      async (file, stdout) => {
+        const program = join(root, types, outDir, file);
+        const ended = await run(process.execPath, [program, backend], { cwd: root, timeout: 20_000 });
+        expect(ended).toEqual({ stdout, stderr: '' });
+      },
+    );
+  });
+});

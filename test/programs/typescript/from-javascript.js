@@ -1,0 +1,13 @@
+/** `from-javascript.js <backend> <module>`: runs a task of the module, then one without a module, and prints what came of both. */
+import { LeasedExecutorManager } from 'leasepool';
+
+const [backend, module] = process.argv.slice(2);
+const manager = new LeasedExecutorManager({ backend, workersPerPool: 1 });
+await manager.start();
+await manager.withLease(async (lease) => {
+  const outcome = await lease
+    .run({ module, name: 'square' }, [7])
+    .catch(({ code, message, cause }) => ({ code, message, cause: cause?.code }));
+  console.log(JSON.stringify([outcome, await lease.run((value) => value, ['goes on'])]));
+});
+await manager.stop();

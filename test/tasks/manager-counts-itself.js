@@ -1,0 +1,3 @@
+import { workerData } from 'leasepool';
+
+Atomics.add(workerData(), 0, 1);

@@ -1,0 +1,170 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type HeldCall, InFlight } from '../../../src/executor/in-flight.ts';
+import { ProgressWords } from '../../../src/wire/progress-words.ts';
+import { inFlightLimit } from '../../../src/wire/progress.ts';
+import { type TestCall, testCalls, testTask } from '../../support/fake-workers.ts';
+
+function setup(worker = 3) {
+  const progress = new ProgressWords();
+  const left: HeldCall[] = [];
+  const inFlight = new InFlight(worker, progress, (call) => void left.push(call));
+  let sent = 0;
+  /** Sends new calls as one chunk. */
+  const send = (count: number): TestCall[] => {
+    const calls = testCalls(count, {}, sent);
+    sent += count;
+    inFlight.prepare(count);
+    inFlight.add(calls, testTask, []);
+    return calls;
+  };
+  return { progress, inFlight, left, send };
+}
+
+const args = (calls: readonly HeldCall[]): unknown[] => calls.map((call) => call.args[0]);
+
+describe('the calls with one worker', () => {
+  test('leave in the order in which they were sent, those taken back as gaps', () => {
+    const { inFlight, left, send } = setup();
+    const calls = send(3);
+    expect(inFlight.takeBack(calls[1])).toBe(true);
+    expect([inFlight.shift()?.call, inFlight.shift(), inFlight.shift()?.call]).toEqual([
+      calls[0],
+      undefined,
+      calls[2],
+    ]);
+    expect(left).toEqual([calls[1], calls[0], calls[2]]);
+    expect([inFlight.isEmpty, inFlight.held, inFlight.first, inFlight.end]).toEqual([true, 0, 3, 3]);
+  });
+
+  test('know their worker by their seat', () => {
+    const { send } = setup(5);
+    const [first] = send(700);
+    expect(InFlight.workerOf(first.seat!)).toBe(5);
+    expect(send(300).every((call) => InFlight.workerOf(call.seat!) === 5)).toBe(true);
+  });
+
+  test('free the room of a chunk when all of it is answered', () => {
+    const { inFlight, send } = setup();
+    send(2);
+    send(1);
+    const after = Array.from({ length: 3 }, () => {
+      inFlight.shift();
+      return [inFlight.endChunks(), inFlight.chunks];
+    });
+    expect(after).toEqual([
+      [false, 2],
+      [true, 1],
+      [true, 0],
+    ]);
+  });
+
+  test('that were wanted back and had begun say so when they are answered', () => {
+    const { progress, inFlight, send } = setup();
+    const calls = send(2);
+    progress.begin(0, undefined);
+    expect(inFlight.takeBack(calls[0])).toBe(false);
+    expect([inFlight.shift()?.wasWanted, inFlight.shift()?.wasWanted]).toEqual([true, false]);
+  });
+
+  test('are lost with it, each as far as it had come', () => {
+    const { progress, inFlight, send } = setup();
+    const calls = send(4);
+    progress.begin(0, undefined);
+    progress.finish(0);
+    inFlight.takeBack(calls[1]);
+    progress.begin(2, undefined);
+    expect(inFlight.takeLost()).toEqual([
+      { call: calls[0], state: 'finished' },
+      { call: calls[2], state: 'begun' },
+      { call: calls[3], state: 'queued' },
+    ]);
+    expect([inFlight.isEmpty, inFlight.held, inFlight.chunks]).toEqual([true, 0, 0]);
+  });
+
+  test('that it could not read are as if they had not been sent, chunk by chunk', () => {
+    const { inFlight, send } = setup();
+    const [first] = send(1);
+    const unread = send(3);
+    const [later] = send(1);
+    inFlight.takeBack(unread[0]);
+    expect(inFlight.unsend(1)).toEqual([
+      { calls: unread.slice(1), wasAlone: false, newTasks: [] },
+      { calls: [later], wasAlone: true, newTasks: [] },
+    ]);
+    expect([inFlight.end, inFlight.held, inFlight.chunks]).toEqual([1, 1, 1]);
+    const [again] = send(1);
+    expect([inFlight.shift()?.call, inFlight.shift()?.call]).toEqual([first, again]);
+  });
+
+  test('whose memory has moved stay when the last ones are taken back', () => {
+    const { inFlight, send } = setup();
+    const calls = send(3);
+    calls[1].hasMoved = true;
+    expect(inFlight.takeBackLast(Infinity)).toEqual([calls[0], calls[2]]);
+    expect(inFlight.held).toBe(1);
+  });
+});
+
+test('N1 S27 whatever host and worker do, each call is taken back, begun, or neither, and places are used again (model)', () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant('send' as const), count: fc.integer({ min: 1, max: 300 }) }),
+    fc.record({ kind: fc.constant('answer' as const), count: fc.integer({ min: 1, max: 300 }) }),
+    fc.record({ kind: fc.constant('takeBack' as const), which: fc.nat() }),
+    fc.record({ kind: fc.constant('takeBackLast' as const), count: fc.integer({ min: 1, max: 200 }) }),
+    fc.constant({ kind: 'begin' as const }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
+      const { progress, inFlight, left, send } = setup();
+      // The model: calls in flight in order, `undefined` where one was taken back; how many the worker is past.
+      let model: (TestCall | undefined)[] = [];
+      let begun = 0;
+      const all: TestCall[] = [];
+      for (const each of steps) {
+        if (each.kind === 'send') {
+          const calls = send(Math.min(each.count, inFlightLimit - model.length));
+          if (calls.length > 0) all.push(...calls);
+          model.push(...calls);
+        } else if (each.kind === 'begin' && begun < model.length) {
+          expect(progress.begin(inFlight.first + begun, undefined)).toBe(model[begun] !== undefined);
+          begun++;
+        } else if (each.kind === 'answer') {
+          for (let i = 0; i < Math.min(each.count, model.length); i++) {
+            if (begun <= 0) expect(progress.begin(inFlight.first, undefined)).toBe(model[0] !== undefined);
+            else begun--;
+            const expected = model.shift();
+            expect(inFlight.shift()?.call).toBe(expected);
+            i++;
+          }
+          inFlight.endChunks();
+        } else if (each.kind === 'takeBack' && all.length > 0) {
+          const call = all[each.which % all.length];
+          const place = model.indexOf(call);
+          const canBe = place >= begun;
+          expect(inFlight.takeBack(call)).toBe(canBe);
+          if (canBe) model[place] = undefined;
+        } else if (each.kind === 'takeBackLast') {
+          const expected: TestCall[] = [];
+          for (let place = model.length - 1; place >= begun && expected.length < each.count; place--) {
+            const call = model[place];
+            if (call === undefined) continue;
+            expected.unshift(call);
+            model[place] = undefined;
+          }
+          expect(args(inFlight.takeBackLast(each.count))).toEqual(args(expected));
+        }
+        const held = model.filter((call) => call !== undefined);
+        expect(inFlight.held).toBe(held.length);
+        expect(inFlight.end - inFlight.first).toBe(model.length);
+        expect(left.length).toBe(all.length - held.length);
+        if (held.length > 0) {
+          const [first] = held;
+          expect(inFlight.isRunning(first)).toBe(model.indexOf(first) < begun);
+        }
+        model = [...model];
+      }
+    }),
+    { numRuns: 60 },
+  );
+});

@@ -1,0 +1,61 @@
+import { afterEach, expect, test } from 'vitest';
+import { Door } from '../../../src/grinder/door.ts';
+import type { GrinderForThreads } from '../../../src/grinder/visitor.ts';
+import { systemClock } from '../../../src/ground/clock.ts';
+import { GrinderStoppedError } from '../../../src/ground/errors.ts';
+import { Connection } from '../../../src/threads/connection.ts';
+
+const grinder = {
+  stats: () => ({ pending: 7 }),
+} as GrinderForThreads;
+
+const open: Door[] = [];
+
+function newDoor(): Door {
+  const door = new Door(grinder, systemClock);
+  open.push(door);
+  return door;
+}
+
+afterEach(() => Promise.all(open.splice(0).map((door) => door.close())));
+
+const askForStats = (connection: Connection) => connection.ask((id) => ({ kind: 'stats', id }));
+
+test('each has a name of its own', () => {
+  expect(newDoor().handle.id).not.toBe(newDoor().handle.id);
+});
+
+test('S13 whoever knocks is let in at once, and served in a later turn', async () => {
+  const connection = new Connection(newDoor().handle);
+  expect(await askForStats(connection)).toEqual({ pending: 7 });
+  connection.close();
+});
+
+test('S17 a closed one lets nobody in, from the moment of closing', async () => {
+  const door = newDoor();
+  const connection = new Connection(door.handle);
+  const asked = askForStats(connection);
+  const closed = door.close();
+  expect(() => new Connection(door.handle)).toThrow(GrinderStoppedError);
+  expect(() => askForStats(connection)).toThrow(GrinderStoppedError);
+  await closed;
+  await expect(asked).rejects.toThrow(GrinderStoppedError);
+});
+
+test('S17 at the end of the thread those inside are told, and nobody else is let in', async () => {
+  const doors = [newDoor(), newDoor()];
+  const connections = doors.map((door) => new Connection(door.handle));
+  await Promise.all(connections.map(askForStats));
+  const late = connections.map(askForStats);
+  for (const door of doors) door.shut();
+  for (const call of late) await expect(call).rejects.toThrow(GrinderStoppedError);
+  for (const door of doors) expect(() => new Connection(door.handle)).toThrow(GrinderStoppedError);
+});
+
+test('S22 any number of them listens to the end of the thread once, and not after the last is closed', async () => {
+  const before = process.listenerCount('exit');
+  const doors = Array.from({ length: 20 }, newDoor);
+  expect(process.listenerCount('exit')).toBe(before + 1);
+  for (const door of doors) await door.close();
+  expect(process.listenerCount('exit')).toBe(before);
+});
