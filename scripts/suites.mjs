@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 export const suites = {
   fast: ['unit', 'integration', 'packaging', 'examples'],
   slow: ['conformance', 'consumers'],
-  matrix: ['unit', 'integration', 'conformance', 'examples'],
+  matrix: ['unit', 'integration', 'examples'],
 };
 
 /** The Node versions of test/runtimes, by their names there. */

@@ -25,6 +25,7 @@ export interface DispatcherOwner {
  */
 export class Dispatcher implements BatchOwner, LoanRequest {
   readonly leaseMs: number;
+  readonly waitsOutBreak = true;
   readonly #settings: GrinderSettings;
   readonly #pending: Pending;
   readonly #clock: Clock;

@@ -15,6 +15,7 @@ export interface AcquisitionTools extends LeaseTools {
 export class Acquisition implements LoanRequest {
   readonly leaseMs: number;
   readonly owner: string | undefined;
+  readonly waitsOutBreak = false;
   readonly #settings: AcquireSettings;
   readonly #tools: AcquisitionTools;
   readonly #resolve: (lease: ExecutorLease) => void;
@@ -41,7 +42,7 @@ export class Acquisition implements LoanRequest {
     const { signal, wait, timeoutMs } = this.#settings;
     const { lender, deadlines, clock } = this.#tools;
     if (signal?.aborted === true) return this.cancel();
-    if (!lender.canLend) {
+    if (!lender.canLend && lender.refusal === undefined) {
       if (!wait) return this.refused(new LeaseUnavailableError('every pool is leased'));
       if (timeoutMs === 0) return this.#onTimeout();
     }

@@ -10,6 +10,8 @@ import { type Waiter, Waiters } from './waiters.ts';
 export interface LoanRequest {
   readonly leaseMs: number;
   readonly owner: string | undefined;
+  /** Waits for the pools there are when none is opened because one broke. */
+  readonly waitsOutBreak: boolean;
   /** Must give the loan its holder. */
   granted(loan: Loan): void;
   refused(error: Error): void;
@@ -24,6 +26,8 @@ export interface LoanSource {
   borrow(request: LoanRequest): () => void;
   /** Whether a request would be granted at once. */
   readonly canLend: boolean;
+  /** Why nothing new is opened just now, when that is so. */
+  readonly refusal: Error | undefined;
   /** How many requests would be granted at once, counted up to `limit`. */
   lendable(limit: number): number;
 }
@@ -64,7 +68,11 @@ export class Lender implements LoanSource, LoanHost {
   }
 
   get canLend(): boolean {
-    return this.#waiters.size === 0 && this.#mayServe();
+    return this.#waiters.size === 0 && this.#pools.canLend;
+  }
+
+  get refusal(): Error | undefined {
+    return this.#pools.refusal;
   }
 
   lendable(limit: number): number {
@@ -78,6 +86,11 @@ export class Lender implements LoanSource, LoanHost {
 
   borrow(request: LoanRequest): () => void {
     if (this.#waiters.size === 0 && this.#serve(request)) return () => {};
+    const { refusal, usable } = this.#pools;
+    if (refusal !== undefined && (!request.waitsOutBreak || usable === 0)) {
+      request.refused(refusal);
+      return () => {};
+    }
     const waiter = this.#waiters.join(request);
     this.#keepVigil();
     return () => this.#leave(waiter);
@@ -85,9 +98,11 @@ export class Lender implements LoanSource, LoanHost {
 
   /** A pool may be had: whoever waits longest gets it. */
   serveWaiters(): void {
-    while (this.#waiters.size > 0 && this.#mayServe()) {
-      const request = this.#waiters.shift()!;
-      if (!this.#serve(request)) throw new Error('a pool that was free could not be lent');
+    for (let next = this.#waiters.first; next !== undefined; next = this.#waiters.first) {
+      const { canLend, refusal } = this.#pools;
+      if (canLend) this.#serve(this.#waiters.shift()!);
+      else if (refusal !== undefined && !next.waitsOutBreak) this.#waiters.shift()!.refused(refusal);
+      else break;
     }
     this.#keepVigil();
   }
@@ -107,7 +122,7 @@ export class Lender implements LoanSource, LoanHost {
       loan.lose(error);
     }
     // Those who wait for other pools go on waiting; when there is none left, none will be opened soon either.
-    if (this.#pools.ledger.staying === 0) {
+    if (this.#pools.usable === 0) {
       this.refuseWaiters(() => new BrokenExecutorError(error.message, { cause: error.cause }));
     }
   }
@@ -120,19 +135,9 @@ export class Lender implements LoanSource, LoanHost {
     this.#pools.takeBack(pool, retire);
   }
 
-  #mayServe(): boolean {
-    return this.#pools.ledger.lendable() !== undefined || this.#pools.ledger.mayOpen;
-  }
-
   /** @returns `false` when there is nothing to lend */
   #serve(request: LoanRequest): boolean {
-    let pool: ManagedPool | undefined;
-    try {
-      pool = this.#pools.lend();
-    } catch (error) {
-      request.refused(error as Error);
-      return true;
-    }
+    const pool = this.#pools.lend();
     if (pool === undefined) return false;
     request.granted(this.#open(pool, request));
     return true;

@@ -36,6 +36,7 @@ export class Pools {
   #brokenUntil = -Infinity;
   #nextCheck: Deadline | undefined;
   #idleCheck: Deadline | undefined;
+  #breakEnd: Deadline | undefined;
 
   constructor(
     settings: ManagerSettings,
@@ -69,20 +70,30 @@ export class Pools {
       : new BrokenExecutorError(`no pool comes up: ${failed.message}`, { cause: failed });
   }
 
-  /** A pool to lease; `undefined` when all are and no more may be opened. @throws {@link BrokenExecutorError} soon after one broke */
+  /** Whether {@link lend} would give a pool. */
+  get canLend(): boolean {
+    return this.ledger.lendable() !== undefined || (this.ledger.mayOpen && !this.#isBreak);
+  }
+
+  /** Pools that run what they are given, or will. */
+  get usable(): number {
+    return this.ledger.in('starting', 'available', 'leased').filter((pool) => pool.brokenBy === undefined)
+      .length;
+  }
+
+  /** Why no pool is opened although there may be one more: one broke just now. */
+  get refusal(): BrokenExecutorError | undefined {
+    if (!this.ledger.mayOpen || !this.#isBreak) return undefined;
+    const message = `no pool is opened just after one broke: ${this.#brokenBy?.message}`;
+    return new BrokenExecutorError(message, { cause: this.#brokenBy });
+  }
+
+  /** A pool to lease; `undefined` when all are and no more may be opened now. */
   lend(): ManagedPool | undefined {
     const free = this.ledger.lendable();
-    if (free !== undefined) {
-      this.ledger.move(free, 'leased');
-      return free;
-    }
-    if (!this.ledger.mayOpen) return undefined;
-    if (this.#clock.now() < this.#brokenUntil) {
-      throw new BrokenExecutorError(`no pool is opened just after one broke: ${this.#brokenBy?.message}`, {
-        cause: this.#brokenBy,
-      });
-    }
-    return this.#openPool('leased');
+    if (free !== undefined) this.ledger.move(free, 'leased');
+    else if (this.canLend) return this.#openPool('leased');
+    return free;
   }
 
   /** A lease is over. */
@@ -134,10 +145,15 @@ export class Pools {
     this.#open = false;
     this.#deadlines.clear(this.#nextCheck);
     this.#deadlines.clear(this.#idleCheck);
+    this.#deadlines.clear(this.#breakEnd);
     const closing = this.ledger
       .in('starting', 'available', 'leased')
       .map((pool) => this.#close(pool, timeoutSeconds));
     await Promise.all([...closing, ...this.#closings]);
+  }
+
+  get #isBreak(): boolean {
+    return this.#clock.now() < this.#brokenUntil;
   }
 
   #openPool(state: 'starting' | 'leased'): ManagedPool {
@@ -196,13 +212,17 @@ export class Pools {
     pool.brokenBy = error;
     this.#brokenBy = error;
     this.#brokenUntil = this.#clock.now() + breakMs;
+    this.#deadlines.clear(this.#breakEnd);
+    this.#breakEnd = this.#deadlines.set(this.#brokenUntil, () => this.#owner.poolFree(), {
+      keepsAlive: false,
+    });
     if (state !== 'leased') void this.#close(pool, 0);
     this.#owner.poolBroke(pool, error);
   }
 
   #grow(): ManagedPool[] {
     const pools: ManagedPool[] = [];
-    if (this.#clock.now() < this.#brokenUntil) return pools;
+    if (this.#isBreak) return pools;
     while (this.ledger.mayOpen && this.ledger.staying < this.#desired) pools.push(this.#openPool('starting'));
     return pools;
   }

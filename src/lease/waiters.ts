@@ -24,6 +24,11 @@ export class Waiters<R> {
     return this.#list.size;
   }
 
+  /** The next in turn. */
+  get first(): R | undefined {
+    return this.#list.first?.request;
+  }
+
   join(request: R): Waiter<R> {
     const waiter = new Waiter(request);
     this.#list.push(waiter);

@@ -27,7 +27,8 @@ export function refuseBlobs(values: readonly unknown[]): void {
 
 class StrictSerializer extends DefaultSerializer {
   _writeHostObject(value: object): void {
-    if (!ArrayBuffer.isView(value))
+    const isShared = ArrayBuffer.isView(value) && value.buffer instanceof SharedArrayBuffer;
+    if (!ArrayBuffer.isView(value) || isShared)
       throw new DOMException(`${nameOf(value)} object could not be cloned.`, 'DataCloneError');
     (
       DefaultSerializer.prototype as unknown as { _writeHostObject(value: object): void }

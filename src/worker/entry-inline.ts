@@ -13,7 +13,8 @@ export async function serveInline(port: MessagePort, boot: Boot, progress: Worke
   const hostPort: HostPort = {
     post: (frame: WorkerFrame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
   };
-  const surround = <T>(run: () => T): T => withWorkerData(boot.workerData, run);
+  const workerData = structuredClone(boot.workerData); // Every worker has its own.
+  const surround = <T>(run: () => T): T => withWorkerData(workerData, run);
   const loader = new TaskLoader();
   if (!(await announce(hostPort, () => surround(() => loader.preload(boot.preload))))) return;
   const server = new Server({ port: hostPort, asyncTasks: boot.asyncTasks, progress, loader, surround });

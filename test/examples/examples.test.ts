@@ -5,11 +5,69 @@ import { describe, expect, test } from 'vitest';
 
 const run = promisify(execFile);
 
+/** Exactly these lines. */
+function is(lines: readonly string[]): (stdout: string) => void {
+  return (stdout) => expect(stdout).toBe(`${lines.join('\n')}\n`);
+}
+
 /** What each numbered example prints. `00-hash-tree` has a test of its own. */
 const printed: Record<string, (stdout: string) => void> = {
   '01-quickstart'(stdout) {
     expect(stdout).toMatch(/^Last square: 998001\nBatches: [1-9]\d*\n$/);
   },
+
+  '02-lease': is([
+    'Pools leased: 1 to example',
+    'One result: 49',
+    'Outcomes: [',
+    `  { status: 'fulfilled', value: 1 },`,
+    `  { status: 'fulfilled', value: 4 },`,
+    `  { status: 'fulfilled', value: 9 }`,
+    ']',
+    'Pools leased afterwards: 0',
+    'Result: 64',
+  ]),
+
+  '03-manual-release': is([
+    'Before: value=1',
+    'Active: false',
+    'Draining: true',
+    'Refused: ERR_LEASEPOOL_LEASE_EXPIRED',
+    'The last job was done: true value=2',
+    'Pools available: 1',
+  ]),
+
+  '04-waiting-for-a-lease': is([
+    'Not at all: LeaseUnavailableError ERR_LEASEPOOL_LEASE_UNAVAILABLE',
+    'For a while: TimeoutError ERR_LEASEPOOL_TIMEOUT',
+    'Until the client has gone: AbortError ABORT_ERR',
+    'Waiting: 2',
+    'second has a lease: 49',
+    'third has a lease: 49',
+  ]),
+
+  '05-adaptive-sizing': is([
+    '0 users: 1 pools',
+    '11 users: 2 pools',
+    '25 users: 3 pools',
+    '1000 users: 3 pools',
+    '3 users: 1 pools',
+  ]),
+
+  '06-stats': is([
+    'Manager: { desired: 2, available: 1, leased: 1, total: 2 }',
+    `Lease: { owner: 'report', pending: 0, draining: false }`,
+    'Grinder: pending 2 in flight 0',
+    'Grinder: pending 0 in flight 0',
+    'Totals: { submitted: 2, fulfilled: 2, rejected: 0, cancelled: 0, batches: 1 }',
+  ]),
+
+  '07-lease-expiry': is([
+    'The lease was revoked.',
+    'The job failed: ERR_LEASEPOOL_LEASE_EXPIRED',
+    'Active: false',
+    'The pool works on: 49',
+  ]),
 
   '08-work-grinder-submit'(stdout) {
     const squares = Array.from({ length: 20 }, (_, i) => i * i).join(' ');
@@ -42,6 +100,21 @@ const printed: Record<string, (stdout: string) => void> = {
   '10-submit-from-thread'(stdout) {
     expect(stdout).toBe('Worker thread got result: 42\nFulfilled so far: 1\n');
   },
+
+  '11-error-handling': is([
+    'nothing goes wrong: 7 pieces ordered',
+    'it throws an error: OutOfStockError, 2 pieces are missing: RangeError: the shelf holds 10',
+    'it takes too long: ERR_LEASEPOOL_TIMEOUT',
+    'it ends its worker: ERR_LEASEPOOL_WORKER_CRASHED',
+    'its result cannot be copied: ERR_LEASEPOOL_NOT_CLONEABLE',
+    'it uses a variable from outside: ERR_LEASEPOOL_TASK_NOT_PORTABLE',
+  ]),
+
+  '12-complete-walkthrough': is([
+    'Words: 4000',
+    'Cancelled: ABORT_ERR because the client has gone',
+    'Totals: { submitted: 1001, fulfilled: 1000, cancelled: 1 }',
+  ]),
 };
 
 /** The printed object after `label`, flattened, values as text. */

@@ -271,9 +271,11 @@ describe('what cannot be copied', () => {
 
   test('S30 a task that could not be sent at first can be sent later', async () => {
     const { lease } = await setup();
+    const thread = await lease.run(tasks.whichThread);
     await expect(lease.run(tasks.echo, [() => {}])).rejects.toBeInstanceOf(NotCloneableError);
     expect(await lease.run(tasks.add, [1, 2])).toBe(3);
     expect(await lease.run(tasks.echo, ['now'])).toBe('now');
+    expect(await lease.run(tasks.whichThread)).toBe(thread);
   });
 
   test.each(['function', 'symbol', 'weakMap', 'promiseInside', 'getter', 'proxy', 'deep'])(

@@ -277,6 +277,8 @@ export class TestCall implements ExecutorCall {
   readonly timeoutSeconds: number | undefined;
   readonly beginBeforeMs = undefined;
   readonly outcomes: CallOutcome[] = [];
+  declare seat?: number;
+  declare hasMoved?: boolean;
 
   constructor(args: readonly unknown[], rest: Partial<ExecutorCall> = {}) {
     this.args = args;

@@ -7,7 +7,7 @@ import { FakeClock } from '../../support/fake-clock.ts';
 import { TestCall } from '../../support/fake-workers.ts';
 
 /** The clock that threads share; here the test's. */
-const shared = vi.hoisted(() => ({ now: () => 0 }));
+const shared = vi.hoisted(() => ({ now: (): number => 0 }));
 
 vi.mock('../../../src/ground/clock.ts', async (original) => {
   return { ...(await original<typeof Clock>()), sharedNow: () => shared.now(), sharedOffsetMs: 0 };

@@ -12,6 +12,7 @@ import { newJobs } from '../../support/test-jobs.ts';
 
 /** Somebody who wants a loan, and what came of it. */
 class Request implements LoanRequest, LoanHolder {
+  readonly waitsOutBreak = false;
   readonly leaseMs: number;
   readonly owner: string;
   loan: Loan | undefined;

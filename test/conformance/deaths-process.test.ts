@@ -1,0 +1,3 @@
+import { thousandDeaths } from './deaths.ts';
+
+thousandDeaths('process');

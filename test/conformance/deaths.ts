@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { tasksUrl } from '../support/tasks-url.ts';
+import type { WorkerKind } from './manager.ts';
+
+const run = promisify(execFile);
+
+/** Longest time for the deaths; starting, draining and stopping come on top. */
+const seconds = 40;
+
+export function thousandDeaths(backend: WorkerKind): void {
+  test(
+    'N1 N2 N5 a thousand deaths at random points under load: every item settles once, none begins twice, nothing is left behind',
+    { timeout: (seconds + 80) * 1000 },
+    async () => {
+      const seed = Math.floor(Math.random() * 2 ** 31);
+      const program = fileURLToPath(tasksUrl('conformance-deaths.js'));
+      const { stdout } = await run(
+        process.execPath,
+        [program, backend, '1000', String(seconds), String(seed)],
+        {
+          timeout: (seconds + 60) * 1000,
+          killSignal: 'SIGKILL',
+          maxBuffer: 2 ** 26,
+        },
+      );
+      const { deaths, timeLimits, killedFromOutside, innocentsRunning, innocentsFinished, ...report } =
+        JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+      console.log(
+        `${backend}: ${deaths} deaths, ${timeLimits} time limits, ${killedFromOutside} kills from outside, ${report.items} items, seed ${seed}`,
+      );
+      expect(deaths + timeLimits).toBeGreaterThan(20);
+      expect(report, `seed ${seed}`).toEqual({
+        items: expect.any(Number),
+        faults: [],
+        notSettledOnce: 0,
+        begunTwice: 0,
+        contradictions: 0,
+        guiltyThatSucceeded: 0,
+        innocentsOtherwise: [],
+        balance: { pending: 0, inFlight: 0, submitted: report.items, settled: report.items },
+        before: expect.any(Object),
+        after: report.before,
+      });
+      // Only a kill without warning takes along what somebody else's job was doing, one for each.
+      expect(innocentsRunning).toBeLessThanOrEqual(killedFromOutside);
+      if (backend === 'thread') expect(innocentsFinished).toBe(0);
+    },
+  );
+}

@@ -1,0 +1,3 @@
+import { managerConformance } from './manager.ts';
+
+managerConformance('thread');

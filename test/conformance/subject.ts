@@ -1,0 +1,72 @@
+import type { ExecutorBackend, ExecutorCreateOptions } from 'leasepool';
+import { test } from 'vitest';
+import { type Bench, openBench } from '../support/executor-bench.ts';
+
+/** What a row of the suite needs that not every backend can have. */
+export type Need =
+  /** Jobs run beside the calling thread: they may block. */
+  | 'blocking jobs'
+  /** Its workers can be ended: time limits, `endCalls()`. */
+  | 'ending workers'
+  /** A worker may die without taking the caller along. */
+  | 'dying workers'
+  /** A worker can die on the spot, without a last word. */
+  | 'sudden deaths'
+  | 'memory limits'
+  /** Arguments are moved. */
+  | 'moving'
+  /** … and results. */
+  | 'moving results'
+  /** They are copied, also those that were to be moved. */
+  | 'copying what is to be moved'
+  /** Shared memory, ports and keys can be given to a job. */
+  | 'sharing'
+  /** They cannot, and are refused. */
+  | 'refusing what cannot be shared'
+  /** Errors travel in an envelope of the package. */
+  | 'envelope'
+  | 'workerData'
+  | 'preload'
+  | 'breaking'
+  | 'parentPort'
+  | 'an IPC channel'
+  | 'a directory of its own'
+  | 'printing from a worker'
+  | 'several workers'
+  | 'separate heaps';
+
+/** Why a backend does not have it. */
+export type Skips = Partial<Record<Need, string>>;
+
+/** A backend on its way through the suite. */
+export class Subject {
+  readonly name: string;
+  readonly backend: ExecutorBackend;
+  readonly #skips: Skips;
+
+  constructor(name: string, backend: ExecutorBackend, skips: Skips) {
+    this.name = name;
+    this.backend = backend;
+    this.#skips = skips;
+  }
+
+  /** A test, or, where the backend cannot have what it needs, a skipped one that says why. */
+  row(title: string, needs: readonly Need[], run: () => Promise<void>, timeoutMs = 30_000): void {
+    const reason = needs.map((need) => this.#skips[need]).find((why) => why !== undefined);
+    if (reason === undefined) test(title, { timeout: timeoutMs }, run);
+    else test.skip(`${title} [${this.name}: ${reason}]`);
+  }
+
+  can(need: Need): boolean {
+    return this.#skips[need] === undefined;
+  }
+
+  /** The task that waits at a gate: in the calling thread it must not block. */
+  get hold(): 'hold' | 'holdAsync' {
+    return this.can('blocking jobs') ? 'hold' : 'holdAsync';
+  }
+
+  open(options: Partial<ExecutorCreateOptions> = {}): Promise<Bench> {
+    return openBench(this.backend, options);
+  }
+}

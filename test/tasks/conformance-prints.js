@@ -1,0 +1,41 @@
+// A program: `node conformance-prints.js <backend>`. Its jobs print, and it says when each has settled.
+import { builtInBackend } from '../../dist/executor/backends.js';
+import { systemClock } from '../../dist/ground/clock.js';
+
+const silent = () => {};
+const executor = await builtInBackend(process.argv[2], systemClock).createExecutor({
+  workers: 1,
+  name: 'prints-1',
+  asyncTasks: 'await',
+  preload: [],
+  workerData: undefined,
+  startTimeoutSeconds: 30,
+  workerOptions: undefined,
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+});
+
+const task = {
+  kind: 'source',
+  name: 'print',
+  source: `(text, to) => {
+    if (to === 'log') console.log(text);
+    else process[to].write(text + '\\n');
+  }`,
+};
+
+function run(...args) {
+  return new Promise((resolve, reject) => {
+    const settle = ({ status, reason }) => (status === 'fulfilled' ? resolve() : reject(reason));
+    const options = { transfer: [], owner: undefined, timeoutSeconds: undefined, beginBeforeMs: undefined };
+    executor.submitBatch([{ task, args, ...options, settle }]);
+  });
+}
+
+for (let entry = 0; entry < 50; entry++) {
+  await run(`printed ${entry}`, entry % 2 === 0 ? 'log' : 'stdout');
+  process.stdout.write(`settled ${entry}\n`);
+}
+await run('warned', 'stderr');
+await run(`long ${'x'.repeat(100_000)}`, 'stdout');
+process.stdout.write('settled long\n');
+await executor.shutdown({ timeoutSeconds: 0 });
