@@ -47,7 +47,7 @@ export async function scriptStep(name, { limitSeconds = 120 } = {}) {
 }
 
 /** One folder of test/ as a step, under the Node that is `execPath`. */
-export async function suiteStep(name, group, { execPath = process.execPath, limitSeconds = 300 } = {}) {
+export async function suiteStep(name, group, { execPath = process.execPath, limitSeconds = 900 } = {}) {
   const report = `reports/${group}/${name}.json`;
   rmSync(report, { force: true });
   const args = ['node_modules/vitest/vitest.mjs', 'run', `test/${name}/`];

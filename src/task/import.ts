@@ -66,7 +66,8 @@ function existingModule(module: string, taskName: string): string {
   if (!module.startsWith('file:') || isFile(module)) return module;
   const swapped = module.replace(/(?<=\.[cm]?)[jt](?=s(?:[?#]|$))/, (letter) => otherSpelling[letter]!);
   if (swapped !== module && isFile(swapped)) return swapped;
-  throw new TaskReferenceError('ERR_LEASEPOOL_TASK_MODULE', `there is no task module ${module}.`, {
+  const other = swapped === module ? '' : `, nor ${swapped.slice(swapped.lastIndexOf('/') + 1)}`;
+  throw new TaskReferenceError('ERR_LEASEPOOL_TASK_MODULE', `there is no task module ${module}${other}.`, {
     taskName,
   });
 }

@@ -71,7 +71,10 @@ export function usesSurroundings({ name, text, freeVariables, usesThis = false }
   if (usesThis) shown.unshift('`this`');
   if (freeVariables.length > mostShown) shown.push(`${freeVariables.length - mostShown} more`);
   const list = shown.length === 1 ? shown[0]! : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)!}`;
-  if (freeVariables.length === 0) return { name, text, reason: `it uses ${list}` };
+  if (freeVariables.length === 0) {
+    const reason = 'it uses `this`, and a task is called without one';
+    return { name, text, reason, remedy: 'Pass what it needs as arguments.' };
+  }
   return {
     name,
     text,

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { TaskReferenceError } from '../ground/errors.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { definedReference } from './define.ts';
@@ -62,6 +63,11 @@ function resolveReference(task: unknown): ResolvedTask {
 
 function describe(value: unknown): string {
   if (value === null || value === undefined) return String(value);
-  if (typeof value !== 'object') return `a value of type ${typeof value}`;
-  return value instanceof Promise ? 'a promise (await it first)' : 'an object that is neither';
+  if (typeof value === 'string') return 'a string (the name alone does not say which module)';
+  if (typeof value !== 'object')
+    return `a value of type ${typeof value} (pass the function, not what it returns)`;
+  if (types.isPromise(value)) return 'a promise (await it first)';
+  return types.isModuleNamespaceObject(value)
+    ? 'a module (pass one of its functions)'
+    : 'an object that is neither';
 }

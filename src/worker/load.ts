@@ -212,7 +212,7 @@ function taskOf({ exports, names }: LoadedModule, { module, name }: Reference): 
   ];
   throw new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_NOT_FOUND',
-    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.toSorted().join(', ')}).`,
+    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.toSorted().join(', ')}): export it, or name it in defineTasks().`,
     { taskName: name },
   );
 }
@@ -235,7 +235,7 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
   const of = taskName === '' ? '' : ` of task '${taskName}'`;
   return new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_MODULE',
-    `cannot load module ${module}${of}: ${messageOf(cause)}${hintOn(cause)}`,
+    `cannot load module ${module}${of}: ${messageOf(cause)}${hintOn(module, cause)}`,
     {
       taskName,
       cause,
@@ -243,11 +243,12 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
   );
 }
 
-function hintOn(error: unknown): string {
+function hintOn(module: string, error: unknown): string {
   try {
-    return nowhere.has(error as object)
-      ? `, nor from the working directory, ${process.cwd()}.`
-      : typeScriptHint(error);
+    if (!nowhere.has(error as object)) return typeScriptHint(error);
+    const isFile = /\.[cm]?[jt]s$/.test(module);
+    const file = isFile ? ` A file is named by its URL: new URL('./${module}', import.meta.url).` : '';
+    return `, nor from the working directory, ${process.cwd()}.${file}`;
   } catch {
     return ''; // No object, or one that does not like to be looked at.
   }

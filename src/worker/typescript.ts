@@ -37,8 +37,8 @@ export function typeScriptHint(error: unknown): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts"/.test(String(message))) {
     return (
-      `. Node ${process.version} does not run TypeScript: start the program with "node --import tsx", ` +
-      'or compile it; Node 22.18 and later do.'
+      `. Node ${process.version} does not run TypeScript: compile it, start the program with "node --import tsx", ` +
+      `or give the manager workerOptions: { execArgv: ['--import', 'tsx'] }. Node 22.18 and later need none of this.`
     );
   }
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {

@@ -103,7 +103,7 @@ describe('a function of a kind that cannot travel', () => {
     ['a class', Shape as unknown as () => unknown, /it is a class.*Pass a function/],
     ['a bound function', Math.max.bind(undefined, 1), /it is a bound function.*as arguments/],
     ['a native function', Date.now, /native function.*\(\.\.\.args\) => now\(\.\.\.args\)/],
-    ['a method that uses `this`', new Shape().count, /it uses `this`.*defineTasks/],
+    ['a method that uses `this`', new Shape().count, /it uses `this`.*Pass what it needs/],
     ['one that uses `this`', evaluate('(function () { return this.corners; })'), /it uses `this`/],
     ['one that uses `super`', evaluate('({ m() { return super.toString(); } }).m'), /it uses `super`/],
     ['one with eval()', evaluate('((scope) => () => eval("scope"))(1)'), /eval\(\)/],
@@ -119,6 +119,20 @@ describe('a function of a kind that cannot travel', () => {
       expect(error.message).toMatch(message);
     }
     expect(grinder.stats().totals.submitted).toBe(0);
+  });
+});
+
+describe('what is no function', () => {
+  test.each([
+    ['a module', closures, /got a module \(pass one of its functions\)/],
+    ['what a function returned', closures.selfContained(9), /type number \(pass the function/],
+    ['a name', 'square', /which module/],
+    ['a promise', import('../tasks/closures.js'), /a promise \(await it first\)/],
+  ])('N7 %s is refused, with what to do', async (_what, task, message) => {
+    const { lease } = await setup();
+    const error = await rejection(lease.run(task as unknown as () => unknown));
+    expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_INVALID' });
+    expect(error.message).toMatch(message);
   });
 });
 

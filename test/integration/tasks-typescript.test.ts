@@ -110,15 +110,19 @@ describeIf(runsTypeScript, 'does not run TypeScript', 'a program where Node runs
   );
 });
 
-describe('a program under tsx', () => {
-  test.each(backends)('T2 tasks that need a compiler run, backend %s', async (backend) => {
-    const args = [
-      '--import',
-      'tsx',
-      join(programs, 'from-javascript.js'),
-      backend,
-      pathToFileURL(withEnum).href,
-    ];
-    expect(await output(args)).toEqual([49, 'goes on']);
+describe('a program in JavaScript', () => {
+  const program = [join(programs, 'from-javascript.js')];
+  const module = pathToFileURL(withEnum).href;
+
+  test.each(backends)(
+    'T2 runs tasks that need a compiler when it runs under tsx, backend %s',
+    async (backend) => {
+      expect(await output(['--import', 'tsx', ...program, backend, module])).toEqual([49, 'goes on']);
+    },
+  );
+
+  test.each(backends)('T2 runs them when only its workers run under tsx, backend %s', async (backend) => {
+    const workerOptions = JSON.stringify({ execArgv: ['--import', 'tsx'] });
+    expect(await output([...program, backend, module, workerOptions])).toEqual([49, 'goes on']);
   });
 });

@@ -102,6 +102,13 @@ describe('T2: importTasks', () => {
     },
   );
 
+  it('names the spellings that were tried', () => {
+    expect(() => importTasks(missing('missing.mjs'))).toThrow(
+      /there is no task module file:.*missing\.mjs, nor missing\.mts\.$/,
+    );
+    expect(() => importTasks(missing('missing.json'))).toThrow(/missing\.json\.$/);
+  });
+
   it('throws for a relative path', () => {
     expect(() => importTasks('./tasks.js')).toThrow(noFile);
   });

@@ -75,6 +75,14 @@ describe('N7: what is no task', () => {
     );
   });
 
+  it.each([
+    ['the result of a call', square(7), 'pass the function, not what it returns'],
+    ['a name', 'square', 'does not say which module'],
+    ['a promise of a function', Promise.resolve(square), 'await it first'],
+  ])('%s is refused with what to do', (_, task, remedy) => {
+    expect(() => resolveTask(task)).toThrow(remedy);
+  });
+
   it('nor is a reference to no module', () => {
     for (const wrong of ['', './tasks.js', 'https://example.org/t.js']) {
       expect(() => resolveTask({ module: wrong, name: 'square' })).toThrow(

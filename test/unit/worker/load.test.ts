@@ -110,7 +110,7 @@ describe('T2: a task that its module exports', () => {
       const error = await failure(find(named, name));
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_NOT_FOUND', taskName: name });
       expect(error.message).toBe(
-        `module ${named} has no task '${name}' (it has count, cube, default, seenWhileLoading, square).`,
+        `module ${named} has no task '${name}' (it has count, cube, default, seenWhileLoading, square): export it, or name it in defineTasks().`,
       );
       expect((await failure(find(fixture('load-common.cjs'), name))).message).toContain(
         '(it has cube, square)',
@@ -229,6 +229,12 @@ describe('T5: a module that cannot be loaded', () => {
       cause: { code: 'ERR_MODULE_NOT_FOUND' },
       message: expect.stringContaining(`nor from the working directory, ${process.cwd()}.`),
     });
+    expect(error.message).not.toContain('URL');
+  });
+
+  it('a file that is named like a package says how files are named', async () => {
+    const error = await failure(find('tasks.js', 'square'));
+    expect(error.message).toContain("new URL('./tasks.js', import.meta.url)");
   });
 
   it('a package that has no such module says so, wherever it was found', async () => {
