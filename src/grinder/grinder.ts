@@ -4,20 +4,19 @@ import { GrinderStoppingError, NotStartedError, QueueFullError, WrongThreadError
 import { durationMs, flag, readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
-import { Job, type JobAccount, promiseOfLastJob } from '../job/job.ts';
+import { Job, promiseOfLastJob } from '../job/job.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
 import { readArgs, readSubmitOptions, type Submission, type SubmitRest } from '../job/submit-options.ts';
 import type { Task } from '../task/reference.ts';
 import { resolveTask } from '../task/resolve.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import type { GrinderThreadHandle } from '../wire/thread-handle.ts';
-import { Dispatcher, type DispatcherOwner } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 import { Door } from './door.ts';
 import { type GrinderSettings, readGrinderOptions, type WorkGrinderOptions } from './grinder-options.ts';
 import { Pending } from './pending.ts';
 import { Room } from './room.ts';
 import { grinderStats, type GrinderStats, Totals } from './stats.ts';
-import type { GrinderForThreads } from './visitor.ts';
 
 export interface GrinderStopOptions {
   /** `false`: run what is queued, then stop. `true`: cancel it, and stop waiting for what runs. @defaultValue `false` */
@@ -26,8 +25,9 @@ export interface GrinderStopOptions {
   readonly timeoutSeconds?: number | undefined;
 }
 
+// What it implements for its own rooms is not in its declaration: those methods are stripped from it.
 /** Gathers small synchronous jobs of many callers into batches, one lease each. */
-export class WorkGrinder implements AsyncDisposable, JobAccount, DispatcherOwner, GrinderForThreads {
+export class WorkGrinder implements AsyncDisposable {
   readonly #settings: GrinderSettings;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;

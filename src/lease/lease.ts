@@ -4,7 +4,7 @@ import { List } from '../ground/list.ts';
 import { list } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
-import { Job, type JobAccount, type JobKeeper, type Outcome, promiseOfLastJob } from '../job/job.ts';
+import { Job, type JobKeeper, type Outcome, promiseOfLastJob } from '../job/job.ts';
 import type { QueueTimeouts } from '../job/queue-timeout.ts';
 import {
   readArgs,
@@ -16,7 +16,7 @@ import {
 import type { Task } from '../task/reference.ts';
 import { resolveTask } from '../task/resolve.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
-import type { Loan, LoanHolder } from './loan.ts';
+import type { Loan } from './loan.ts';
 
 /** What a lease needs of its manager. */
 export interface LeaseTools {
@@ -24,8 +24,9 @@ export interface LeaseTools {
   readonly queueTimeouts: QueueTimeouts;
 }
 
+// What it implements for its own rooms is not in its declaration: those methods are stripped from it.
 /** A pool, lent for a while: `await using lease = await manager.acquire()`. */
-export class ExecutorLease implements AsyncDisposable, LoanHolder, JobKeeper, JobAccount {
+export class ExecutorLease implements AsyncDisposable {
   readonly leaseId: string;
   readonly owner: string | undefined;
   /** Length asked for, in seconds, counted from {@link leasedAt}. */

@@ -38,7 +38,7 @@ export function typeScriptHint(error: unknown): string {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.[cm]?ts"/.test(String(message))) {
     return (
       `. Node ${process.version} does not run TypeScript: compile it, start the program with "node --import tsx", ` +
-      `or give the manager workerOptions: { execArgv: ['--import', 'tsx'] }. Node 22.18 and later need none of this.`
+      `or give the manager workerOptions: { execArgv: ['--import=tsx'] }. Node 22.18 and later need none of this.`
     );
   }
   if (code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX') {

@@ -122,7 +122,7 @@ describe('a program in JavaScript', () => {
   );
 
   test.each(backends)('T2 runs them when only its workers run under tsx, backend %s', async (backend) => {
-    const workerOptions = JSON.stringify({ execArgv: ['--import', 'tsx'] });
+    const workerOptions = JSON.stringify({ execArgv: ['--import=tsx'] });
     expect(await output([...program, backend, module, workerOptions])).toEqual([49, 'goes on']);
   });
 });

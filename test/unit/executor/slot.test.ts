@@ -94,7 +94,7 @@ describe('a worker that comes up', () => {
     const { clock, deadlines, worker, told, downs } = setup({ startTimeoutSeconds: 2 });
     worker.endsWhenKilled = false;
     await clock.advance(2999);
-    expect(downs).toEqual([]);
+    expect([downs, clock.keepsAlive]).toEqual([[], true]);
     await clock.advance(1);
     expect(downs).toEqual([expect.objectContaining({ message: 'the worker was not up within 2 s' })]);
     expect(worker.keptAlive).toBe(false);
@@ -136,6 +136,19 @@ describe('calls sent to a worker', () => {
     expect(calls[1].reason).toMatchObject({ name: 'RangeError', message: 'second' });
     expect(calls[2].result).toBe('third');
     expect(told).toEqual(['freed']);
+  });
+
+  test('that fail together fail each with its own error', () => {
+    const { worker, send } = setupUp();
+    const calls = testCalls(4);
+    send(...calls);
+    for (const error of [new RangeError('a'), undefined, new TypeError('c'), new Error('d')]) {
+      worker.begin();
+      if (error === undefined) worker.finish('b');
+      else worker.throws(error);
+    }
+    worker.send();
+    expect(results(calls)).toEqual(['rejected RangeError', 'b', 'rejected TypeError', 'rejected Error']);
   });
 
   test('take the room of a chunk until all of them are answered', () => {
@@ -358,12 +371,12 @@ describe('N1 when a worker dies', () => {
   });
 
   test('N2 between jobs, nothing fails', () => {
-    const { worker, send, givenBack, entries } = setupUp();
+    const { slot, worker, send, givenBack, entries } = setupUp();
     const calls = testCalls(1);
     send(...calls);
     worker.work();
     worker.exit(1);
-    expect(results(calls)).toEqual([0]);
+    expect([results(calls), slot.proven]).toEqual([[0], true]);
     expect(givenBack).toEqual([]);
     expect(entries.filter(([level]) => level !== 'debug')).toEqual([]);
   });
@@ -574,6 +587,18 @@ describe('S30 answers that cannot be read', () => {
     worker.finish('d');
     worker.send();
     expect(results(calls)).toEqual(['rejected NotCloneableError', 'b', 'c', 'd']);
+  });
+
+  test('end their chunk all the same when nothing else is in it', () => {
+    const { slot, worker, send, told } = setupUp();
+    const [call] = testCalls(1);
+    send(call);
+    worker.begin();
+    worker.finish('deep');
+    worker.sendUnreadable();
+    worker.resend(() => true);
+    expect(call.result).toBe('rejected NotCloneableError');
+    expect([slot.idle, slot.room, worker.keptAlive, told]).toEqual([true, 2, false, ['freed']]);
   });
 
   test('twice, after those in between were read, are asked for twice', () => {
