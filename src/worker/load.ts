@@ -150,16 +150,17 @@ function locate(module: string): string {
     try {
       return pathToFileURL(createRequire(join(process.cwd(), 'here')).resolve(module)).href;
     } catch (second) {
-      // It is there, and has no such module.
-      if ((second as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw second;
-      if (typeof error === 'object' && error !== null) nowhere.add(error);
-      throw error;
+      // The package is there, and has no such module for `require()`, which is how it was looked up.
+      const isThere = (second as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND';
+      const telling = (isThere ? second : error) as object;
+      unlocated.set(telling, isThere ? 'package' : undefined);
+      throw telling;
     }
   }
 }
 
-/** Failures to find a package from both places. */
-const nowhere = new WeakSet<object>();
+/** Failures to find a bare specifier from both places, and what of it was found. */
+const unlocated = new WeakMap<object, 'package' | undefined>();
 
 /** A failed evaluation is kept for ever under its URL, so another attempt takes another. */
 function withQuery(url: string, attempt: number): string {
@@ -245,7 +246,9 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
 
 function hintOn(module: string, error: unknown): string {
   try {
-    if (!nowhere.has(error as object)) return typeScriptHint(error);
+    if (!unlocated.has(error as object)) return typeScriptHint(error);
+    if (unlocated.get(error as object) === 'package')
+      return `. If the program itself can import it, name it by import.meta.resolve('${module}').`;
     const isFile = /\.[cm]?[jt]s$/.test(module);
     const file = isFile ? ` A file is named by its URL: new URL('./${module}', import.meta.url).` : '';
     return `, nor from the working directory, ${process.cwd()}.${file}`;

@@ -146,6 +146,11 @@ describe.each([
      defineTasks(import.meta.url, { hidden: (value) => \`hidden \${value}\` });`,
   );
   write(join(app, 'node_modules/@scope/named/package.json'), { type: 'module', exports: './index.js' });
+  write(join(app, 'node_modules/esm-only/package.json'), {
+    type: 'module',
+    exports: { import: './main.js' },
+  });
+  write(join(app, 'node_modules/esm-only/main.js'), 'export const triple = (value) => value * 3;');
   const program = write(
     join(app, 'main.js'),
     `import { importTasks, LeasedExecutorManager, taskRef } from 'leasepool';
@@ -159,6 +164,7 @@ describe.each([
        await lease.run({ module: 'some-tasks/common', name: 'cube' }, [3]),
        await lease.run(taskRef('@scope/named', 'hidden'), ['task']),
        await lease.run(taskRef('node:path', 'basename'), ['/a/b']),
+       await lease.run(importTasks(import.meta.resolve('esm-only')).triple, [7]),
        await lease.run(taskRef('some-tasks/private', 'any')).catch(({ code, message, cause }) => [code, message, cause.code]),
      ]);
      console.log(JSON.stringify(report));
@@ -172,9 +178,10 @@ describe.each([
       27,
       'hidden task',
       'b',
+      21,
       [
         'ERR_LEASEPOOL_TASK_MODULE',
-        expect.stringContaining('some-tasks/private'),
+        expect.stringMatching(/some-tasks\/private.*import\.meta\.resolve\('some-tasks\/private'\)/),
         'ERR_PACKAGE_PATH_NOT_EXPORTED',
       ],
     ]);
