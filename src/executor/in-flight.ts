@@ -105,13 +105,18 @@ export class InFlight {
     this.#chunks.push({ first, end: this.#end, task, newTasks });
   }
 
-  /** The next answer has come. @returns its call, and whether somebody wanted it back; `undefined` for a gap */
-  shift(): { call: HeldCall; wasWanted: boolean } | undefined {
-    const call = this.#calls[this.#first++ & mask];
-    if (call === undefined) return undefined;
-    const wasWanted = this.#wanted.has(call);
-    this.#leave((this.#first - 1) & mask, call);
-    return { call, wasWanted };
+  /** The next answer has come. @returns its call; `undefined` for a gap */
+  shift(): HeldCall | undefined {
+    const place = this.#first++ & mask;
+    const call = this.#calls[place];
+    if (call !== undefined) this.#leave(place, call);
+    return call;
+  }
+
+  /** Somebody wanted the call back that is answered next. */
+  get isNextWanted(): boolean {
+    const next = this.#calls[this.#first & mask];
+    return next !== undefined && this.#wanted.has(next);
   }
 
   /** @returns whether a chunk has been answered as a whole */

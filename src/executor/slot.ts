@@ -252,18 +252,16 @@ export class Slot {
       this.#owner.slotMeasured(task, values.length - passed, workMs);
     let failure = 0;
     for (let offset = 0; offset < values.length; offset++) {
-      const answered = this.#inFlight.shift();
-      const isFailure = failed !== undefined && failed[failure]?.offset === offset;
-      if (answered !== undefined) {
-        if (isFailure) this.#failed(answered.call, failed[failure].thrown, answered.wasWanted);
-        else answered.call.settle({ status: 'fulfilled', value: values[offset] });
-      }
-      if (isFailure) failure++;
+      if (failed?.[failure]?.offset === offset) this.#failed(failed[failure++].thrown);
+      else this.#inFlight.shift()?.settle({ status: 'fulfilled', value: values[offset] });
     }
   }
 
-  /** Without an error: the worker passed over it, because it had been wanted back. */
-  #failed(call: HeldCall, thrown: EncodedThrow | undefined, wasWanted: boolean): void {
+  /** The next call failed. Without an error: the worker passed over it, because it had been wanted back. */
+  #failed(thrown: EncodedThrow | undefined): void {
+    const wasWanted = this.#inFlight.isNextWanted;
+    const call = this.#inFlight.shift();
+    if (call === undefined) return;
     if (thrown !== undefined) return call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
     if (!wasWanted) return this.#owner.slotGaveBack([call]);
     const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
@@ -290,7 +288,7 @@ export class Slot {
       return;
     }
     const answered = this.#inFlight.shift();
-    answered?.call.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
+    answered?.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
     this.#afterAnswers();
   }
 

@@ -98,11 +98,11 @@ export class WorkGrinder implements AsyncDisposable {
    * @throws `NotStartedError`, `GrinderStoppingError`, `TaskReferenceError`, `QueueFullError`; TypeError and RangeError
    *   for arguments and options that cannot work; the job's own error
    */
-  submit<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>> {
+  submit<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>>;
+  submit(task: unknown, args?: unknown, options?: unknown): Promise<unknown> {
     try {
-      const [args, options] = rest;
       this.#accept('submit()', task, args, options);
-      return promiseOfLastJob() as Promise<Awaited<R>>;
+      return promiseOfLastJob();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -113,8 +113,8 @@ export class WorkGrinder implements AsyncDisposable {
    * Misuse (not started, stopping, a task or options that cannot work, a full queue) throws synchronously.
    * @throws as {@link submit}
    */
-  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>> {
-    const [args, options] = rest;
+  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>>;
+  enqueue(task: unknown, args?: unknown, options?: unknown): WorkFuture<unknown> {
     const job = this.#accept('enqueue()', task, args, options);
     return futureOf(promiseOfLastJob(), job);
   }
@@ -203,7 +203,14 @@ export class WorkGrinder implements AsyncDisposable {
     this.#assertAccepting();
     const resolved = resolveTask(task);
     const tuple = readArgs(args);
-    return this.#take(resolved, tuple, readSubmitOptions(what, options), this.#clock.now());
+    const submission = readSubmitOptions(what, options);
+    const { turnMs } = this.#dispatcher;
+    return this.#take(
+      resolved,
+      tuple,
+      submission,
+      submission.queueTimeoutMs === undefined ? turnMs : this.#clock.now(),
+    );
   }
 
   #take(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {

@@ -50,12 +50,11 @@ function method(value: (this: FuturePromise, ...args: never[]) => unknown): Prop
   return { value, writable: true, configurable: true };
 }
 
-const ignore = (): void => {};
-
 /** Makes the promise of a job a future. */
 export function futureOf<T>(promise: Promise<unknown>, job: Job): WorkFuture<T> {
   const future = Object.setPrototypeOf(promise, futurePrototype) as FuturePromise;
   future[jobOf] = job;
-  future.then(undefined, ignore);
+  job.future = future;
+  if (job.hasSettled) job.markHandled(); // Its signal had aborted before.
   return future as unknown as WorkFuture<T>;
 }

@@ -66,6 +66,8 @@ export class Job implements Listed<Job, JobKeeper> {
   seat = 0;
   /** Set by an executor that has moved what was to be moved: the job cannot be sent again. */
   declare hasMoved?: boolean;
+  /** Its promise, when nobody need hear of its failure. Marked as handled only when it fails: that takes memory. */
+  declare future?: Promise<unknown>;
   list: List<Job, JobKeeper> | undefined = undefined;
   previous: Job | undefined = undefined;
   next: Job | undefined = undefined;
@@ -125,7 +127,7 @@ export class Job implements Listed<Job, JobKeeper> {
 
   reject(error: unknown): void {
     if (this.hasSettled) return;
-    this.#end('rejected', Promise.reject(errorForItem(error, this.owner, this.task.name)));
+    this.#fail('rejected', errorForItem(error, this.owner, this.task.name));
   }
 
   /** @returns whether the job is cancelled now */
@@ -137,8 +139,18 @@ export class Job implements Listed<Job, JobKeeper> {
       'the job was cancelled',
       reason === undefined ? details : { ...details, cause: reason },
     );
-    this.#end('cancelled', Promise.reject(error));
+    this.#fail('cancelled', error);
     return true;
+  }
+
+  /** Nobody need hear of its failure. */
+  markHandled(): void {
+    this.future?.then(undefined, ignore);
+  }
+
+  #fail(state: JobState, error: unknown): void {
+    this.markHandled();
+    this.#end(state, Promise.reject(error));
   }
 
   #end(state: JobState, value: unknown): void {

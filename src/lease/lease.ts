@@ -83,19 +83,19 @@ export class ExecutorLease implements AsyncDisposable {
    * @throws {@link LeaseExpiredError} once released or revoked; `NotStartedError` once the manager has stopped;
    *   `TaskReferenceError`; the job's own error
    */
-  run<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>> {
+  run<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>>;
+  run(task: unknown, args?: unknown, options?: unknown): Promise<unknown> {
     try {
-      const [args, options] = rest;
       this.#send(this.#resolve(task), args, readSubmitOptions('run()', options));
-      return promiseOfLastJob() as Promise<Awaited<R>>;
+      return promiseOfLastJob();
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** Like {@link run}, but a cancellable future, at once. Misuse (an inactive lease, a task or options that cannot work) throws synchronously. */
-  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>> {
-    const [args, options] = rest;
+  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>>;
+  enqueue(task: unknown, args?: unknown, options?: unknown): WorkFuture<unknown> {
     const job = this.#send(this.#resolve(task), args, readSubmitOptions('enqueue()', options));
     return futureOf(promiseOfLastJob(), job);
   }

@@ -97,11 +97,12 @@ export function packCalls(
 function packArgs(calls: readonly PackedCall[]): Pick<CallFrame, 'args' | 'copies'> {
   const args: unknown[] = [];
   /** Objects, with the offset of the first call they are given to. */
-  const givenTo = new Map<unknown, number>();
+  let givenTo: Map<unknown, number> | undefined;
   let copies: number[] | undefined;
   for (let offset = 0; offset < calls.length; offset++) {
     for (const argument of calls[offset].args) {
       if (typeof argument === 'object' && argument !== null) {
+        givenTo ??= new Map();
         const before = givenTo.get(argument);
         if (before === undefined) givenTo.set(argument, offset);
         else if (before !== offset) (copies ??= []).push(args.length);

@@ -2,6 +2,7 @@ import { type CloneTest, notCloneable } from '../wire/cloneable.ts';
 import { encodeThrow } from '../wire/error-codec.ts';
 import type { AnswerFrame, Failure, WorkerFrame } from '../wire/frame.ts';
 import { refuseDetached } from '../wire/transfer.ts';
+import { noSnapshot, snapshot } from './snapshot.ts';
 
 /** A worker's way to its host. */
 export interface HostPort {
@@ -29,6 +30,7 @@ export class Outbox {
   #failed: Failure[] | undefined;
   #moves: Map<number, readonly object[]> | undefined;
   #workMs = 0;
+  /** The last answer is one. */
   #holdsObject = false;
   #unread: Answers[] = [];
 
@@ -46,9 +48,18 @@ export class Outbox {
     return this.#workMs;
   }
 
-  /** An object is copied when it leaves. Another job must not run before that: it might change it. */
-  get holdsObject(): boolean {
-    return this.#holdsObject;
+  /**
+   * An object is copied when it leaves. Another job might change it before that.
+   * @returns whether another job may run now; otherwise what is here has to leave first
+   */
+  secure(): boolean {
+    if (!this.#holdsObject) return true;
+    const last = this.#values.length - 1;
+    const copy = this.#moves?.has(last) === true ? noSnapshot : snapshot(this.#values[last]);
+    if (copy === noSnapshot) return false;
+    this.#values[last] = copy;
+    this.#holdsObject = false;
+    return true;
   }
 
   /** A frame of calls begins: its first index, and the index up to which the host has read the answers. */

@@ -137,7 +137,7 @@ export class Server {
     const known = this.#tasks[typeof frame.tasks === 'number' ? frame.tasks : frame.tasks[offset]];
     const timed = frame.timed !== undefined && frame.timed.includes(offset);
     const mayBeSlow = timed || known.shortRuns < shortRunsToTrust || this.#outbox.workMs >= sendIntervalMs;
-    if ((mayBeSlow || this.#outbox.holdsObject) && this.#outbox.size > 0 && !this.#flush()) return false;
+    if (this.#outbox.size > 0 && (mayBeSlow || !this.#outbox.secure()) && !this.#flush()) return false;
 
     const arity = typeof frame.arity === 'number' ? frame.arity : frame.arity[offset];
     const place = this.#place;

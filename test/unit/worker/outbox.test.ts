@@ -68,19 +68,34 @@ describe('an outbox', () => {
     ]);
   });
 
-  test('S3 says when it holds an object, which a later job could change', () => {
-    const { outbox } = setup();
+  test('S3 what it holds of plain data is safe from later jobs; for anything else it has to leave first', () => {
+    const { outbox, posted } = setup();
+    const plain = { list: [1] };
     outbox.add('text', undefined, 0);
     outbox.add(null, undefined, 0);
-    expect(outbox.holdsObject).toBe(false);
-    outbox.add([], undefined, 0);
-    expect(outbox.holdsObject).toBe(true);
+    expect(outbox.secure()).toBe(true);
+    outbox.add(plain, undefined, 0);
+    expect(outbox.secure()).toBe(true);
+    plain.list.push(2);
+    outbox.add(new Map([[1, 2]]), undefined, 0);
+    expect(outbox.secure()).toBe(false);
     outbox.flush();
-    expect(outbox.holdsObject).toBe(false);
+    expect(outbox.secure()).toBe(true);
+    expect(answers(posted).map(([, value]) => value)).toEqual([
+      'text',
+      null,
+      { list: [1] },
+      new Map([[1, 2]]),
+    ]);
   });
-});
 
-describe('S30 a result that cannot be copied', () => {
+  test('S3 what is to be moved has to leave first', () => {
+    const { outbox } = setup();
+    const bytes = new Uint8Array(1);
+    outbox.add({ bytes }, [bytes.buffer], 0);
+    expect(outbox.secure()).toBe(false);
+  });
+
   test('fails alone, and says which part is to blame', () => {
     const { outbox, posted } = setup();
     outbox.add({ fine: true }, undefined, 1);
