@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
-import { alternate, compare, range, ratio, report } from './harness.ts';
-import { increment } from './workers/increment.ts';
+import { alternate, compare, range, ratio, report, summarizeAll } from './harness.ts';
+import { jobs } from './workers/jobs.ts';
 
 const question =
   'What does a result cost that another thread blocks for, one by one and in groups of 100?\n' +
@@ -30,18 +30,19 @@ async function fromThread(group: number): Promise<number> {
 async function fromOwner(group: number): Promise<number> {
   const began = performance.now();
   for (let first = 0; first < calls; first += group) {
-    const jobs = Array.from({ length: group }, (_, i) => grinder.submit(increment, [first + i]));
-    await Promise.all(jobs);
+    const sent = Array.from({ length: group }, (_, i) => grinder.submit(jobs.increment, [first + i]));
+    await Promise.all(sent);
   }
   return ((performance.now() - began) * 1000) / calls;
 }
 
-const measured = await alternate(rounds, {
+const runs = await alternate(rounds, {
   'thread blocks, one by one': () => fromThread(1),
   'owner awaits, one by one': () => fromOwner(1),
   'thread blocks, groups of 100': () => fromThread(100),
   'owner awaits, groups of 100': () => fromOwner(100),
 });
+const measured = summarizeAll(runs);
 await thread.terminate();
 await grinder.stop();
 await manager.stop();

@@ -1,7 +1,16 @@
 // How many bytes of heap does a queued job take, and do they all come back when it is cancelled?
 import { LeasedExecutorManager, WorkGrinder, type WorkFuture } from 'leasepool';
-import { collectGarbage, count, range, report, summarize, type Measured } from './harness.ts';
-import { increment } from './workers/increment.ts';
+import {
+  collectGarbage,
+  count,
+  type Goal,
+  type Measured,
+  range,
+  relativeTo,
+  report,
+  summarize,
+} from './harness.ts';
+import { jobs } from './workers/jobs.ts';
 
 const question =
   'How many bytes of heap does a queued job take, and do they all come back when it is cancelled?\n' +
@@ -16,11 +25,11 @@ function heapBytes(): number {
 
 const ways = {
   submit: {
-    queue: (grinder: WorkGrinder, value: number) => grinder.submit(increment, [value]),
+    queue: (grinder: WorkGrinder, value: number) => grinder.submit(jobs.increment, [value]),
     cancel: (grinder: WorkGrinder) => grinder.stop({ cancelPending: true }),
   },
   enqueue: {
-    queue: (grinder: WorkGrinder, value: number) => grinder.enqueue(increment, [value]),
+    queue: (grinder: WorkGrinder, value: number) => grinder.enqueue(jobs.increment, [value]),
     cancel: (_: WorkGrinder, futures: readonly Promise<number>[]) =>
       futures.forEach((future) => (future as WorkFuture<number>).cancel()),
   },
@@ -55,6 +64,8 @@ async function bytesPerJob(way: Way, jobs: number): Promise<{ queued: number; le
 
 const table = [['', 'queued, bytes per job', 'range', 'cancelled, bytes per job', 'range']];
 const measured: Record<string, { queued: Measured; left: Measured }> = {};
+const goals: Goal[] = [];
+const targets: Record<Way, number> = { submit: 350, enqueue: 450 };
 for (const jobs of [100_000, 1_000_000]) {
   for (const way of Object.keys(ways) as Way[]) {
     await bytesPerJob(way, jobs);
@@ -64,9 +75,14 @@ for (const jobs of [100_000, 1_000_000]) {
     const left = summarize(values.map((value) => value.left));
     const name = `${way}, ${count(jobs)} jobs`;
     measured[name] = { queued, left };
+    if (jobs === 1_000_000) {
+      const against = `${targets[way]} bytes`;
+      const reached = relativeTo(queued, targets[way]);
+      goals.push({ case: 'heap per queued job', mode: way, against, reached, target: 1, atLeast: false });
+    }
     table.push([name, count(queued.median), range(queued), count(left.median), range(left)]);
   }
 }
 await manager.stop();
 
-report('heap-per-job', question, table, measured);
+report('heap-per-job', question, table, measured, goals);

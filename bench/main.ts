@@ -1,8 +1,23 @@
-// npm run bench [-- name]: each benchmark in a process of its own.
+// npm run bench [-- name ...]: each benchmark in a process of its own, then the ratios that have a target.
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type Goal, printGoals } from './harness.ts';
 
-const benchmarks = ['small-jobs', 'uneven-jobs', 'open-loop', 'heap-per-job', 'cancel', 'from-thread'];
+const benchmarks = [
+  'small-jobs',
+  'objects',
+  'strings',
+  'job-cost',
+  'uneven-jobs',
+  'one-at-a-time',
+  'open-loop',
+  'lease-calls',
+  'processes',
+  'heap-per-job',
+  'cancel',
+  'from-thread',
+];
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : benchmarks;
 for (const name of wanted) {
@@ -11,8 +26,17 @@ for (const name of wanted) {
     process.exit(2);
   }
 }
+const goals: Goal[] = [];
 for (const name of wanted) {
   const file = fileURLToPath(new URL(`${name}.js`, import.meta.url));
   const { status } = spawnSync(process.execPath, ['--expose-gc', file], { stdio: 'inherit' });
-  if (status !== 0) process.exitCode = 1;
+  if (status === 0)
+    goals.push(
+      ...(JSON.parse(readFileSync(`reports/bench/${name}.json`, 'utf8')) as { goals: Goal[] }).goals,
+    );
+  else process.exitCode = 1;
+}
+if (wanted.length > 1) {
+  console.log('\n');
+  printGoals(goals);
 }

@@ -1,13 +1,13 @@
 // How long do callers wait when they come by chance, whether or not the pool keeps up (Poisson arrivals, 50 us jobs, two workers)?
 import { setImmediate } from 'node:timers/promises';
-import { alternate, report, summarize } from './harness.ts';
-import { openPools, type PoolName } from './pools.ts';
+import { best, type Entrant, openField } from './field.ts';
+import { alternate, compare, type Goal, quantile, range, report, summarize } from './harness.ts';
+import type { Call } from './rivals.ts';
 
 const question =
   'How long do callers wait when they come by chance, whether or not the pool keeps up?\n' +
   "(Poisson arrivals at a share of piscina's capacity, 50 us jobs, two workers; latency counts from the intended\n" +
   'arrival; generator lag is how late the arrivals themselves were)';
-const workers = 2;
 const jobMs = 0.05;
 const seconds = 2;
 const rounds = 5;
@@ -18,9 +18,6 @@ interface Latency {
   readonly p99: number;
   readonly lagP99: number;
 }
-
-const quantile = (sorted: readonly number[], q: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))];
 
 /** Seeded, so that every contestant gets the same arrivals (mulberry32). */
 function random(seed: number): () => number {
@@ -40,7 +37,7 @@ function arrivals(perSecond: number, seed: number): number[] {
   return times;
 }
 
-async function openLoop(run: (ms: number) => Promise<unknown>, times: readonly number[]): Promise<Latency> {
+async function openLoop(call: Call, times: readonly number[]): Promise<Latency> {
   const latencies: number[] = [];
   const lags: number[] = [];
   const calls: Promise<unknown>[] = [];
@@ -51,7 +48,7 @@ async function openLoop(run: (ms: number) => Promise<unknown>, times: readonly n
     for (; next < times.length && times[next] <= now; next++) {
       const intended = times[next];
       lags.push(now - intended);
-      calls.push(run(jobMs).then(() => latencies.push(performance.now() - began - intended)));
+      calls.push(call('spin', jobMs).then(() => latencies.push(performance.now() - began - intended)));
     }
     await setImmediate();
   }
@@ -68,12 +65,12 @@ async function openLoop(run: (ms: number) => Promise<unknown>, times: readonly n
 }
 
 /** Jobs a second with 1,000 callers who never wait for anything else. */
-async function capacity(run: (ms: number) => Promise<unknown>): Promise<number> {
+async function capacity(call: Call): Promise<number> {
   let jobs = 0;
   const began = performance.now();
   const caller = async (): Promise<void> => {
     while (performance.now() - began < 1000) {
-      await run(jobMs);
+      await call('spin', jobMs);
       jobs++;
     }
   };
@@ -81,26 +78,51 @@ async function capacity(run: (ms: number) => Promise<unknown>): Promise<number> 
   return (jobs / (performance.now() - began)) * 1000;
 }
 
-const pools = await openPools(workers);
-const names = Object.keys(pools.spin) as PoolName[];
-const { piscina } = await alternate(3, { piscina: () => capacity(pools.spin.piscina) });
-const table = [['', 'p50 ms', 'p99 ms', 'lag p99 ms', "p50 / piscina's"]];
-const measured: Record<string, unknown> = { capacity: piscina.median };
+const field = await openField();
+const names = (Object.keys(field.calls) as Entrant[]).filter((name) => name !== 'batches of 20');
+const { piscina } = await alternate(3, { piscina: () => capacity(field.calls.piscina) });
+const piscinaPerSecond = summarize(piscina).median;
+const table = [['', 'p50 ms', 'range', 'p99 ms', 'range', 'lag p99 ms']];
+const measured: Record<string, unknown> = { piscinaPerSecond };
+const goals: Goal[] = [];
 
 for (const load of loads) {
   const all: Record<string, Latency[]> = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    const times = arrivals(piscina.median * load, round + 1);
-    for (const name of names) all[name].push(await openLoop(pools.spin[name], times));
+    const times = arrivals(piscinaPerSecond * load, round + 1);
+    for (const name of names) all[name].push(await openLoop(field.calls[name], times));
   }
   measured[load] = all;
-  const median = (name: string, what: keyof Latency): number =>
-    summarize(all[name].map((each) => each[what])).median;
+  const of = (name: string, what: keyof Latency) => summarize(all[name].map((each) => each[what]));
+  const two = (value: number): string => value.toFixed(2);
   for (const name of names) {
-    const [p50, p99, lag] = (['p50', 'p99', 'lagP99'] as const).map((what) => median(name, what).toFixed(2));
-    const ratio = (median(name, 'p50') / median('piscina', 'p50')).toFixed(2);
-    table.push([`${load * 100}%: ${name}`, p50, p99, lag, ratio]);
+    const [p50, p99, lag] = (['p50', 'p99', 'lagP99'] as const).map((what) => of(name, what));
+    table.push([
+      `${load * 100}%: ${name}`,
+      two(p50.median),
+      range(p50, two),
+      two(p99.median),
+      range(p99, two),
+      two(lag.median),
+    ]);
   }
+  if (load !== 0.7) continue;
+  const medians = (what: keyof Latency) =>
+    Object.fromEntries(names.map((name) => [name, of(name, what).median]));
+  const goal = (what: keyof Latency, against: Entrant, label: string, target: number): Goal => ({
+    case: `arrivals by chance at 70% of piscina's capacity, ${what}`,
+    mode: 'natural',
+    against: label,
+    reached: compare(of('natural', what), of(against, what)),
+    target,
+    atLeast: false,
+  });
+  const [bestP50, bestP99] = [best(medians('p50'), 'lower'), best(medians('p99'), 'lower')];
+  goals.push(
+    goal('p50', bestP50, `best rival (${bestP50})`, 0.7),
+    goal('p99', bestP99, `best rival (${bestP99})`, 1),
+    goal('p50', 'piscina', 'piscina', 0.3),
+  );
 }
-await pools.stop();
-report('open-loop', question, table, measured);
+await field.stop();
+report('open-loop', question, table, measured, goals);

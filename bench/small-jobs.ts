@@ -1,98 +1,65 @@
-// How many times the throughput of piscina and poolifier do small jobs reach (one number in, one out, 10,000 in flight, batchSizeThreshold: 20, two workers)?
-import { fileURLToPath } from 'node:url';
-import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
-import { Piscina } from 'piscina';
-import { FixedThreadPool } from 'poolifier';
-import { alternate, compare, count, range, ratio, report } from './harness.ts';
-import { increment } from './workers/increment.ts';
+// How many times the throughput of other pools do small jobs reach (one number in, one out, 10,000 in flight, two workers)?
+import { openField } from './field.ts';
+import { compare, type Goal, report } from './harness.ts';
+import { race, raceGoals, raceTable } from './race.ts';
+import type { Call } from './rivals.ts';
+import type { Contestant } from './throughput.ts';
+import { jobs } from './workers/jobs.ts';
 
 const question =
-  'How many times the throughput of piscina and poolifier do small jobs reach?\n' +
-  '(one number in, one out, 10,000 in flight, batchSizeThreshold: 20, two workers)';
-const workers = 2;
-const batchSizeThreshold = 20;
-const inFlight = 10_000;
-const seconds = 2;
-const rounds = 5;
+  'How many times the throughput of other pools do small jobs reach?\n' +
+  '(one number in, one out, 10,000 in flight, two workers)';
 
-interface Contestant {
-  /** Sends the values from `first` on, and gives the sum of what comes back. */
-  readonly call: (first: number) => Promise<number>;
-  readonly jobsPerCall?: number;
-}
-
-/** Jobs per second of callers who each await one call after the other until the time is up. */
-async function throughput({ call, jobsPerCall = 1 }: Contestant): Promise<number> {
-  let jobs = 0;
-  let sum = 0;
-  let isOver = false;
-  const began = performance.now();
-  const caller = async (): Promise<void> => {
-    while (!isOver) {
-      const first = jobs;
-      jobs += jobsPerCall;
-      // Asking for the time costs as much as half a job.
-      if (first % 1000 === 0) isOver = performance.now() - began > seconds * 1000;
-      const result = await call(first);
-      sum += result;
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight / jobsPerCall }, caller));
-  const elapsed = (performance.now() - began) / 1000;
-  const expected = (jobs * (jobs + 1)) / 2;
-  if (sum !== expected) throw new Error(`Wrong results: they add up to ${sum}, not ${expected}`);
-  return jobs / elapsed;
-}
-
-const workerFile = (name: string): string => fileURLToPath(new URL(`workers/${name}.js`, import.meta.url));
-
-const manager = new LeasedExecutorManager({ workersPerPool: workers });
-const grinder = new WorkGrinder({ executorManager: manager, batchSizeThreshold });
-await manager.start();
-await grinder.start();
-const piscina = new Piscina<number | number[], number | number[]>({
-  filename: workerFile('piscina'),
-  minThreads: workers,
-  maxThreads: workers,
+/** What users of a pool do by hand to make it faster. */
+const byHand = (call: Call, jobsPerCall: number): Contestant => ({
+  jobsPerCall,
+  call: (first) =>
+    call(
+      'increments',
+      Array.from({ length: jobsPerCall }, (_, i) => first + i),
+    ),
 });
-const poolifier = new FixedThreadPool<number, number>(workers, workerFile('poolifier'));
 
-const contestants = {
-  leasepool: { call: (value) => grinder.submit(increment, [value]) },
-  piscina: { call: (value) => piscina.run(value) as Promise<number> },
-  poolifier: { call: (value) => poolifier.execute(value) },
-  'piscina, arrays of 20 by hand': {
-    jobsPerCall: 20,
-    async call(first) {
-      const values = Array.from({ length: 20 }, (_, i) => first + i);
-      const results = (await piscina.run(values, { name: 'each' })) as number[];
-      return results.reduce((sum, result) => sum + result, 0);
-    },
-  },
-  'in the main thread': { call: async (value) => increment(value) },
-} satisfies Record<string, Contestant>;
-type Name = keyof typeof contestants;
-const names = Object.keys(contestants) as Name[];
-
-const measured = await alternate(
-  rounds,
-  Object.fromEntries(names.map((name) => [name, () => throughput(contestants[name])])) as Record<
-    Name,
-    () => Promise<number>
-  >,
-);
-
-await grinder.stop();
-await manager.stop();
-await piscina.destroy();
-await poolifier.destroy();
-
-const targets: Partial<Record<Name, string>> = { piscina: '>= 20x' };
-const table = [['', 'jobs/s', 'range', 'leasepool is', 'range', 'target']];
-for (const name of names) {
-  const times = compare(measured.leasepool, measured[name]);
-  const comparison =
-    name === 'leasepool' ? ['', '', ''] : [ratio(times.median), range(times, ratio), targets[name] ?? ''];
-  table.push([name, count(measured[name].median), range(measured[name]), ...comparison]);
+function isRight(result: unknown, first: number, jobsPerCall: number): boolean {
+  if (typeof result === 'number') return result === first + 1;
+  const results = result as number[];
+  return results.length === jobsPerCall && results.every((value, i) => value === first + i + 1);
 }
-report('small-jobs', question, table, measured);
+
+const field = await openField();
+const { piscina } = field.calls;
+const result = await race(
+  field,
+  { job: 'increment', input: (index) => index, inFlight: 10_000, seconds: 1, rounds: 5, isRight },
+  {
+    'piscina, arrays of 20': byHand(piscina, 20),
+    'piscina, arrays of 1000': byHand(piscina, 1000),
+    'in the main thread': { call: async (value) => jobs.increment(value) },
+  },
+);
+await field.stop();
+
+const { rates, mainThread } = result;
+const small = 'one number in, one out';
+const goals: Goal[] = [
+  ...raceGoals(result, small, 'threshold 20', { piscina: 60, best: 20 }),
+  ...raceGoals(result, small, 'batches of 20', { piscina: 25, best: 8 }),
+  ...raceGoals(result, small, 'natural', { piscina: 40, best: 15 }),
+  {
+    case: small,
+    mode: 'threshold 20',
+    against: 'piscina, arrays of 20',
+    reached: compare(rates['threshold 20'], rates['piscina, arrays of 20']),
+    target: 1.5,
+    atLeast: true,
+  },
+  {
+    case: 'main-thread time per small job',
+    mode: 'threshold 20',
+    against: 'piscina',
+    reached: compare(mainThread['threshold 20'], mainThread['piscina']),
+    target: 1 / 40,
+    atLeast: false,
+  },
+];
+report('small-jobs', question, raceTable(result, 'threshold 20'), result, goals);

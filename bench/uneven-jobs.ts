@@ -1,6 +1,6 @@
 // How close to the ideal are 1,000 jobs done when 1% of them take 5 ms and the rest 10 us (two workers)?
-import { alternate, range, report, summarize } from './harness.ts';
-import { openPools, type PoolName } from './pools.ts';
+import { type Entrant, openField } from './field.ts';
+import { alternate, type Goal, range, report, summarize } from './harness.ts';
 
 const question =
   'How close to the ideal are 1,000 jobs done when 1% of them take 5 ms and the rest 10 us?\n' +
@@ -9,54 +9,62 @@ const workers = 2;
 const jobs = 1_000;
 const long = 5;
 const short = 0.01;
-const rounds = 7;
+const rounds = 9;
+const ours = ['threshold 20', 'natural'] as const;
 
 const layouts = {
-  spread: (index: number) => index % 100 === 50,
-  adjacent: (index: number) => index >= 500 && index < 510,
+  spread: { isLong: (index: number) => index % 100 === 50, target: 1.2 },
+  adjacent: { isLong: (index: number) => index >= 500 && index < 510, target: 1.3 },
 };
 const idealMs = (10 * long + (jobs - 10) * short) / workers;
 
-const pools = await openPools(workers);
-const names = Object.keys(pools.spin) as PoolName[];
-const table = [['', 'makespan / ideal', 'range', 'median short / makespan', 'target']];
-const measured: Record<string, unknown> = {};
+interface Run {
+  /** As a multiple of the ideal. */
+  readonly makespan: number;
+  /** When the median short job settles, as a share of the makespan. */
+  readonly medianShort: number;
+}
 
-for (const [layout, isLong] of Object.entries(layouts)) {
-  const medians: Record<string, number[]> = {};
-  const makespan = async (name: PoolName): Promise<number> => {
-    const settledAt: number[] = [];
-    const began = performance.now();
-    const one = async (index: number): Promise<void> => {
-      await pools.spin[name](isLong(index) ? long : short);
-      if (!isLong(index)) settledAt.push(performance.now() - began);
-    };
-    await Promise.all(Array.from({ length: jobs }, (_, index) => one(index)));
-    const ms = performance.now() - began;
-    (medians[name] ??= []).push(summarize(settledAt).median / ms);
-    return ms / idealMs;
+const field = await openField();
+const names = Object.keys(field.calls) as Entrant[];
+const two = (value: number): string => value.toFixed(2);
+const table = [['', 'makespan / ideal', 'range', 'median short / makespan']];
+const measured: Record<string, unknown> = {};
+const goals: Goal[] = [];
+
+async function run(name: Entrant, isLong: (index: number) => boolean): Promise<Run> {
+  const settledAt: number[] = [];
+  const began = performance.now();
+  const one = async (index: number): Promise<void> => {
+    await field.calls[name]('spin', isLong(index) ? long : short);
+    if (!isLong(index)) settledAt.push(performance.now() - began);
   };
-  const results = await alternate(
-    rounds,
-    Object.fromEntries(names.map((name) => [name, () => makespan(name)])) as Record<
-      PoolName,
-      () => Promise<number>
-    >,
-  );
-  measured[layout] = { results, medians };
-  const target = layout === 'spread' ? '<= 1.2' : '<= 1.3';
+  await Promise.all(Array.from({ length: jobs }, (_, index) => one(index)));
+  const ms = performance.now() - began;
+  return { makespan: ms / idealMs, medianShort: summarize(settledAt).median / ms };
+}
+
+for (const [layout, { isLong, target }] of Object.entries(layouts)) {
+  const contestants = Object.fromEntries(names.map((name) => [name, () => run(name, isLong)]));
+  const runs = await alternate<string, Run>(rounds, contestants);
+  measured[layout] = runs;
+  const of = (name: string, what: keyof Run) => summarize(runs[name].map((each) => each[what]));
   for (const name of names) {
-    const ours = name === 'natural' || name === 'threshold 20';
-    const two = (value: number): string => value.toFixed(2);
-    const median = two(summarize(medians[name].slice(1)).median);
+    const makespan = of(name, 'makespan');
     table.push([
       `${layout}: ${name}`,
-      two(results[name].median),
-      range(results[name], two),
-      median,
-      ours ? target : '',
+      two(makespan.median),
+      range(makespan, two),
+      two(of(name, 'medianShort').median),
     ]);
   }
+  const what = `1,000 jobs, 1% of them 5 ms, ${layout}`;
+  for (const mode of ours) {
+    const goal = { mode, atLeast: false };
+    goals.push({ ...goal, case: what, against: 'ideal makespan', reached: of(mode, 'makespan'), target });
+    const reached = of(mode, 'medianShort');
+    goals.push({ ...goal, case: `${what}: median short`, against: 'makespan', reached, target: 0.6 });
+  }
 }
-await pools.stop();
-report('uneven-jobs', question, table, measured);
+await field.stop();
+report('uneven-jobs', question, table, measured, goals);

@@ -1,3 +1,4 @@
-export default (value: number): number => value + 1;
+import { jobs } from './jobs.ts';
 
-export const each = (values: readonly number[]): number[] => values.map((value) => value + 1);
+// tinypool loads it as well: both call named exports.
+export const { increment, increments, rename, sha256, spin } = jobs;

@@ -1,3 +1,6 @@
-import { ThreadWorker } from 'poolifier';
+import { type TaskFunction, ThreadWorker } from 'poolifier';
+import { jobs } from './jobs.ts';
 
-export default new ThreadWorker<number, number>((value = 0) => value + 1);
+export default new ThreadWorker<unknown, unknown>(
+  jobs as unknown as Record<string, TaskFunction<unknown, unknown>>,
+);

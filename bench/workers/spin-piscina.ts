@@ -1,3 +1,0 @@
-import { spin } from './spin.ts';
-
-export default spin;
