@@ -10,8 +10,12 @@ import {
 
 const mask = inFlightLimit - 1;
 const wordBytes = 4;
-/** The worker's part: index of the call it began last, when it began it, and whether it has finished it. */
-const workerBytes = 3 * wordBytes;
+/**
+ * The worker's part: index of the call it began last, when it began it, whether it has finished it, and index of the
+ * last call that it cannot be made to leave out any more.
+ */
+const workerWords = 4;
+const workerBytes = workerWords * wordBytes;
 /** The host's part follows: a word per call, set once the call is taken back. */
 const takenBackAt = (index: number): number => workerBytes + (index & mask) * wordBytes;
 
@@ -22,7 +26,7 @@ const takenBackAt = (index: number): number => workerBytes + (index & mask) * wo
  */
 export class HostProgressFile implements HostProgress {
   readonly #fd: number;
-  readonly #words = new Int32Array(3);
+  readonly #words = new Int32Array(workerWords);
   readonly #word = new Int32Array(1);
   /** Places whose word says that a call was taken back. */
   readonly #takenBack = new Uint8Array(inFlightLimit);
@@ -30,7 +34,9 @@ export class HostProgressFile implements HostProgress {
   /** @param fd an empty file, open for reading and writing */
   constructor(fd: number) {
     this.#fd = fd;
-    writeSync(fd, new Int32Array(3 + inFlightLimit).fill(-1, 0, 1));
+    const words = new Int32Array(workerWords + inFlightLimit);
+    words[0] = words[3] = -1;
+    writeSync(fd, words);
   }
 
   queue(index: number): void {
@@ -39,24 +45,25 @@ export class HostProgressFile implements HostProgress {
 
   takeBack(index: number): boolean {
     this.#mark(index, 1);
-    return !this.#hasBegun(index);
+    this.#read();
+    return !isReached(this.#words[3], index);
   }
 
   stateOf(index: number): CallState {
-    const begun = this.#hasBegun(index);
-    const [last, , isFinished] = this.#words;
-    if (!begun) return this.#takenBack[index & mask] === 1 ? 'taken back' : 'queued';
+    this.#read();
+    const [last, , isFinished, claimed] = this.#words;
+    if (!isReached(last, index))
+      return this.#takenBack[index & mask] === 1 && !isReached(claimed, index) ? 'taken back' : 'queued';
     return last === (index | 0) && isFinished === 0 ? 'begun' : 'finished';
   }
 
   runningMs(sharedNowMs: number): number {
-    readSync(this.#fd, this.#words, 0, workerBytes, 0);
+    this.#read();
     return elapsedSince(this.#words[1], sharedNowMs);
   }
 
-  #hasBegun(index: number): boolean {
+  #read(): void {
     readSync(this.#fd, this.#words, 0, workerBytes, 0);
-    return ((this.#words[0] - index) | 0) >= 0;
   }
 
   #mark(index: number, word: 0 | 1): void {
@@ -69,24 +76,40 @@ export class HostProgressFile implements HostProgress {
 /** The worker's side of {@link HostProgressFile}. */
 export class WorkerProgressFile implements WorkerProgress {
   readonly #fd: number;
-  readonly #words = new Int32Array(3);
-  readonly #word = new Int32Array(1);
+  readonly #words = new Int32Array(workerWords);
+  /** What the host had taken back of the calls claimed last, the first of which is {@link #claimedFrom}. */
+  readonly #takenBack = new Int32Array(inFlightLimit);
+  #claimedFrom = 0;
 
   constructor(fd: number) {
     this.#fd = fd;
+    this.#words[3] = -1;
   }
 
-  begin(index: number, sharedNowMs: number | undefined): boolean {
+  begin(index: number, sharedNowMs: number | undefined, soon: number): boolean {
+    const isClaimed = isReached(this.#words[3], index);
     this.#words[0] = index;
     this.#words[1] = sharedNowMs === undefined ? 0 : timeMark(sharedNowMs);
     this.#words[2] = 0;
-    writeSync(this.#fd, this.#words, 0, workerBytes, 0);
-    readSync(this.#fd, this.#word, 0, wordBytes, takenBackAt(index));
-    return this.#word[0] === 0;
+    if (!isClaimed) {
+      // Up to the end of the ring, so that what is read lies in one piece.
+      const ahead = Math.min(soon, mask - (index & mask));
+      this.#claimedFrom = index;
+      this.#words[3] = index + ahead;
+      writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+      readSync(this.#fd, this.#takenBack, 0, (ahead + 1) * wordBytes, takenBackAt(index));
+    } else writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+    return this.#takenBack[index - this.#claimedFrom] === 0;
   }
 
-  finish(): void {
+  finish(_index: number, next: boolean): void {
+    if (next) return;
     this.#words[2] = 1;
     writeSync(this.#fd, this.#words, 0, workerBytes, 0);
   }
+}
+
+/** Whether an index has come that far; indices go round. */
+function isReached(reached: number, index: number): boolean {
+  return ((reached - index) | 0) >= 0;
 }

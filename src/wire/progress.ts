@@ -25,10 +25,13 @@ export interface HostProgress {
 export interface WorkerProgress {
   /**
    * @param sharedNowMs for calls with a longest run: the time, on the clock all threads and processes share
+   * @param soon calls behind this one that are going to begin within moments: they may be kept from being taken back
+   *   along with it, where asking for each is dear
    * @returns `false` when the call was taken back: it must not run
    */
-  begin(index: number, sharedNowMs: number | undefined): boolean;
-  finish(index: number): void;
+  begin(index: number, sharedNowMs: number | undefined, soon: number): boolean;
+  /** @param next whether another call begins right after it, which says as much */
+  finish(index: number, next: boolean): void;
 }
 
 /** A time as it is kept: whole milliseconds modulo 2^32, rounded up so that no call is ended early. */

@@ -14,6 +14,8 @@ interface KnownTask {
   run: AnyFunction | undefined;
   /** Runs in a row that were short. */
   shortRuns: number;
+  /** What the last run took. */
+  lastMs: number;
 }
 
 export interface ServerOptions {
@@ -30,6 +32,10 @@ const shortRunMs = 0.2;
 const shortRunsToTrust = 16;
 /** … and no longer than this. */
 const sendIntervalMs = 1;
+
+/** Calls of a task whose last run was shorter than this begin soon after each other, so many at a time. */
+const momentMs = 0.01;
+const soonAtMost = 3;
 
 const noArgs: readonly unknown[] = [];
 
@@ -124,7 +130,8 @@ export class Server {
     this.#offset = 0;
     this.#place = 0;
     this.#outbox.begin(frame.first, frame.answered);
-    for (const task of frame.newTasks ?? []) this.#tasks.push({ task, run: undefined, shortRuns: 0 });
+    for (const task of frame.newTasks ?? [])
+      this.#tasks.push({ task, run: undefined, shortRuns: 0, lastMs: 0 });
     // Now, before a job can change what it is given.
     for (const place of frame.copies ?? [])
       (frame.args as unknown[])[place] = structuredClone(frame.args[place]);
@@ -144,11 +151,11 @@ export class Server {
     const index = frame.first + offset;
     this.#offset = offset + 1;
     this.#place = place + arity;
-    if (!this.#progress.begin(index, timed ? sharedNow() : undefined)) {
+    if (!this.#progress.begin(index, timed ? sharedNow() : undefined, beginSoon(frame, offset, known))) {
       this.#outbox.addNothing();
     } else if (frame.beginBefore !== undefined && isLate(frame.beginBefore, offset)) {
       this.#outbox.addFailure(new TimeoutError('no worker began the job in time', { phase: 'queue' }), 0);
-      this.#progress.finish(index);
+      this.#progress.finish(index, false);
     } else {
       this.#task = known;
       this.#index = index;
@@ -216,7 +223,9 @@ export class Server {
     const workMs = now - this.#clockMs;
     this.#clockMs = now;
     known.shortRuns = workMs < shortRunMs ? known.shortRuns + 1 : 0;
-    this.#progress.finish(this.#index);
+    known.lastMs = workMs;
+    const { timed, count } = this.#frame!;
+    this.#progress.finish(this.#index, timed === undefined && this.#offset < count);
     this.#task = undefined;
     this.#args = noArgs;
     return workMs;
@@ -239,6 +248,14 @@ export class Server {
     // An error in here would put the answers out of step: unhandled, it ends the worker.
     void done.then(goOn);
   }
+}
+
+/** How many calls behind this one are going to begin within moments: known to be short, and nothing to look at before. */
+function beginSoon(frame: CallFrame, offset: number, { shortRuns, lastMs }: KnownTask): number {
+  const isPlain =
+    typeof frame.tasks === 'number' && frame.timed === undefined && frame.beginBefore === undefined;
+  if (!isPlain || shortRuns < shortRunsToTrust || lastMs > momentMs) return 0;
+  return Math.min(soonAtMost, frame.count - offset - 1);
 }
 
 /** Through `Reflect.apply`: V8 would inline a direct call's job into the loop above and then run it several times slower. */
