@@ -120,7 +120,7 @@ export function outOfRange(expected: string, value: unknown): RangeError {
 function describe(value: unknown): string {
   try {
     const shown = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
-    return typeof value === 'object' || typeof value === 'function' ? shown : `${shown} (${typeof value})`;
+    return ['object', 'function', 'undefined'].includes(typeof value) ? shown : `${shown} (${typeof value})`;
   } catch {
     return `a value that cannot be shown (${typeof value})`;
   }
@@ -130,12 +130,19 @@ function withCode<E extends Error>(error: E, code: string): E {
   return Object.assign(error, { code });
 }
 
+/** A name cut short (`timeout`), drawn out (`owners`) or in another case (`max_pools`) is nearer than any with other letters. */
 function nearest(key: string, known: readonly string[]): string {
-  const distances = known.map((candidate) => ({
+  const given = letters(key);
+  const akin = known.filter((name) => letters(name).includes(given) || given.includes(letters(name)));
+  const distances = (akin.length > 0 ? akin : known).map((candidate) => ({
     candidate,
-    distance: editDistance(key.toLowerCase(), candidate.toLowerCase()),
+    distance: editDistance(given, letters(candidate)),
   }));
   return distances.reduce((best, next) => (next.distance < best.distance ? next : best)).candidate;
+}
+
+function letters(name: string): string {
+  return name.replace(/[-_]/g, '').toLowerCase();
 }
 
 function editDistance(a: string, b: string): number {

@@ -51,6 +51,19 @@ describe('reading options', () => {
     expect(thrown(() => read({ loger: 1 })).message).toContain('"logger"');
   });
 
+  test.each([
+    ['timeout', 'timeoutSeconds'],
+    ['queueTimeout', 'queueTimeoutSeconds'],
+    ['workers', 'workersPerPool'],
+    ['owners', 'owner'],
+    ['max_pools', 'maxPools'],
+    ['timeutSeconds', 'timeoutSeconds'],
+  ])('S24 "%s" is nearer to "%s" than to a shorter name', (key, nearest) => {
+    const known = ['owner', 'maxPools', 'logger', 'workersPerPool', 'timeoutSeconds', 'queueTimeoutSeconds'];
+    const error = thrown(() => readOptions('a pool', { [key]: 1 }, known as never));
+    expect(error.message).toBe(`a pool has no option "${key}"; did you mean "${nearest}"?`);
+  });
+
   test('S24 an unknown key is refused also when its value is undefined', () => {
     expect(thrown(() => read({ maxPool: undefined }))).toMatchObject(wrongType);
   });
