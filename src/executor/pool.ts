@@ -1,6 +1,6 @@
 import type { Clock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
-import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
+import { type BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
 import { Ring } from '../ground/ring.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { chunkSize, nextCost } from './chunk.ts';
@@ -8,6 +8,7 @@ import type { Executor, ExecutorCall, ExecutorCreateOptions, SubmitReceipt } fro
 import { type HeldCall, InFlight } from './in-flight.ts';
 import type { Spawn } from './port.ts';
 import { Slot, type SlotOwner } from './slot.ts';
+import { noWorkerOf } from './start-failure.ts';
 
 /** Attempts to bring a worker up before it is given up, and the wait after the first of them; it doubles. */
 const startAttempts = 5;
@@ -173,11 +174,8 @@ export class WorkerPool implements Executor, SlotOwner {
   }
 
   #break(cause: unknown): void {
-    const why = cause instanceof Error ? cause.message : String(cause);
     this.#state = 'broken';
-    this.#brokenBy = new BrokenExecutorError(`no worker of ${this.#options.name} comes up: ${why}`, {
-      cause,
-    });
+    this.#brokenBy = noWorkerOf(this.#options.name, cause);
     this.#markBroken(this.#brokenBy);
     // After the manager has heard of it: it must not lend this pool to run what comes back.
     this.#clock.soon(() => this.#giveUp(this.#brokenBy));

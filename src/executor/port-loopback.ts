@@ -9,8 +9,6 @@ interface InlineEntry {
   serveInline(port: MessagePort, boot: Boot, progress: WorkerProgress): Promise<void>;
 }
 
-const entry = new URL('../worker/entry-inline.js', import.meta.url).href;
-
 /** A worker that is no thread of its own: the same loop and the same frames, in the calling thread. */
 export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) => {
   const progress = new ProgressWords();
@@ -26,7 +24,8 @@ export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) 
   };
   port.on('message', (frame: WorkerFrame) => events.frame(frame));
   port.on('messageerror', (error) => events.unreadable(error));
-  const started = import(entry) as Promise<InlineEntry>;
+  const entry = new URL('../worker/entry-inline.js', import.meta.url);
+  const started = import(entry.href) as Promise<InlineEntry>;
   started
     .then(({ serveInline }) => serveInline(port2, { asyncTasks, preload, workerData }, progress))
     .catch(end);

@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -13,8 +13,6 @@ import { refuseBlobs, toBytes } from '../wire/serialize.ts';
 import type { WorkerSettings } from './executor.ts';
 import { flagsForProcess } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
-
-const entry = fileURLToPath(new URL('../worker/entry-process.js', import.meta.url));
 
 /** How long the last answers of a process may take to arrive once it has exited. */
 const lastAnswersMs = 500;
@@ -88,7 +86,7 @@ const ignore = (): void => {};
 /** @throws when the options cannot work; the descriptor is closed then */
 function forkWorker(progressFd: number, options: WorkerSettings | undefined): ChildProcess {
   try {
-    return fork(entry, [], {
+    return fork(entryFile(), [], {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
       execArgv: [...(options?.execArgv ?? flagsForProcess()), ...limitFlags(options?.resourceLimits)],
@@ -98,6 +96,13 @@ function forkWorker(progressFd: number, options: WorkerSettings | undefined): Ch
     closeSync(progressFd);
     throw error;
   }
+}
+
+/** Looked for here, because a child without it would tell its own stderr only. */
+function entryFile(): string {
+  const path = fileURLToPath(new URL('../worker/entry-process.js', import.meta.url));
+  if (existsSync(path)) return path;
+  throw Object.assign(new Error(`Cannot find module '${path}'`), { code: 'MODULE_NOT_FOUND' });
 }
 
 function limitFlags(limits: WorkerSettings['resourceLimits']): string[] {

@@ -121,6 +121,20 @@ describe('a program in TypeScript, compiled', () => {
   );
 });
 
+test('M6 without the files of its workers, as a bundler leaves it, every backend says what to do', async () => {
+  const app = copied('bundled');
+  rmSync(join(app, 'node_modules/leasepool/dist/worker'), { recursive: true });
+  const program = write(
+    join(app, 'main.js'),
+    `import { LeasedExecutorManager } from 'leasepool';
+     const told = ['thread', 'process', 'inline'].map((backend) =>
+       new LeasedExecutorManager({ backend, workersPerPool: 1 }).start().catch(({ code, message }) => [code, message]));
+     console.log(JSON.stringify(await Promise.all(told)));`,
+  );
+  const told = ['ERR_LEASEPOOL_BROKEN_EXECUTOR', expect.stringContaining('mark leasepool as external')];
+  expect(await output(app, [program])).toEqual([told, told, told]);
+});
+
 describe.each([
   ['copied', copied],
   ['linked', linked],
