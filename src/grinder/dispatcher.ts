@@ -178,7 +178,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     if (this.#leaveLine !== undefined || this.#open >= this.#settings.maxConcurrentBatches) return false;
     const source = this.#source();
     if (source === undefined) {
-      this.rejectAll(new NotStartedError('the manager is not started'));
+      this.rejectAll(new NotStartedError('the manager is not started: await manager.start() first'));
       return false;
     }
     let answered = false;
@@ -221,5 +221,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 }
 
 function managerStopped(cause: unknown): Error {
-  return cause instanceof NotStartedError ? cause : new NotStartedError('the manager was stopped', { cause });
+  return cause instanceof NotStartedError
+    ? cause
+    : new NotStartedError('the manager was stopped before its grinder', { cause });
 }

@@ -1,5 +1,5 @@
 import { type Logger, readLogger } from '../ground/logger.ts';
-import { count, durationMs, oneOf, outOfRange, readOptions, text, withMethods } from '../ground/options.ts';
+import { count, durationMs, invalidType, oneOf, outOfRange, readOptions, text } from '../ground/options.ts';
 import type { LeasedExecutorManager } from '../lease/manager.ts';
 
 export interface WorkGrinderOptions {
@@ -60,11 +60,7 @@ const known: readonly (keyof WorkGrinderOptions)[] = [
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
 export function readGrinderOptions(options: unknown): GrinderSettings {
   const given = readOptions<WorkGrinderOptions>('WorkGrinder', options, known);
-  const manager = withMethods<LeasedExecutorManager>('executorManager', given.executorManager ?? null, [
-    'acquire',
-    'loanSource',
-    'onStop',
-  ])!;
+  const manager = readManager(given.executorManager);
   const batchSizeThreshold = count('batchSizeThreshold', given.batchSizeThreshold, { min: 1 }) ?? 20;
   const maxBatchSize =
     count('maxBatchSize', given.maxBatchSize, { min: 1 }) ?? Math.max(1000, batchSizeThreshold);
@@ -89,4 +85,13 @@ export function readGrinderOptions(options: unknown): GrinderSettings {
     maxQueueSize: count('maxQueueSize', given.maxQueueSize, { min: 1, orInfinity: true }) ?? Infinity,
     logger: readLogger(given.logger),
   };
+}
+
+/** By shape: it may be of another copy of the package. */
+function readManager(value: unknown): LeasedExecutorManager {
+  const { acquire, loanSource, onStop } = Object(value) as Partial<LeasedExecutorManager>;
+  if ([acquire, loanSource, onStop].every((method) => typeof method === 'function'))
+    return value as LeasedExecutorManager;
+  const expected = '"executorManager" must be a LeasedExecutorManager';
+  throw invalidType(`${expected}: new WorkGrinder({ executorManager: manager })`, value);
 }

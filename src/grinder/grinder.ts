@@ -66,7 +66,7 @@ export class WorkGrinder implements AsyncDisposable {
     if (this.#state !== 'stopped') return;
     this.#state = 'started';
     this.#forgetManager = this.#settings.manager.onStop(() => {
-      this.#dispatcher.rejectAll(new NotStartedError('the manager was stopped'));
+      this.#dispatcher.rejectAll(new NotStartedError('the manager was stopped before its grinder'));
     });
   }
 
@@ -231,7 +231,8 @@ export class WorkGrinder implements AsyncDisposable {
   }
 
   #assertAccepting(): void {
-    if (this.#state === 'stopped') throw new NotStartedError('the grinder is not started');
+    if (this.#state === 'stopped')
+      throw new NotStartedError('the grinder is not started: await grinder.start() first');
     if (this.#state === 'stopping') throw new GrinderStoppingError('the grinder is stopping');
   }
 

@@ -1,4 +1,4 @@
-import { abortSignal, durationMs, list, readOptions, text } from '../ground/options.ts';
+import { abortSignal, durationMs, invalidType, list, readOptions, text } from '../ground/options.ts';
 import type { Transferable } from '../task/reference.ts';
 
 /** Options of one submission. */
@@ -70,5 +70,7 @@ const noArgs: readonly unknown[] = [];
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function readArgs(args: unknown): readonly unknown[] {
-  return args === undefined ? noArgs : list('args', args)!;
+  if (args === undefined) return noArgs;
+  if (Array.isArray(args)) return args;
+  throw invalidType('"args" must be an array of the arguments, before any options: [1, 2]', args);
 }

@@ -76,7 +76,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
     const module = importingModule();
     if (module !== undefined) {
       throw new ImportReentryError(
-        `a worker is importing ${module} for its tasks, and that module starts a manager; start it only in the program's entry`,
+        `a worker is importing ${module} for its tasks, and that module starts a manager: keep the tasks in a module of their own, apart from the program's entry (in a bundle too)`,
       );
     }
     if (this.#state === 'stopping') await this.#stopping;
@@ -223,6 +223,6 @@ export class LeasedExecutorManager implements AsyncDisposable {
   }
 
   #assertRunning(): void {
-    if (!this.isRunning) throw new NotStartedError('the manager is not started');
+    if (!this.isRunning) throw new NotStartedError('the manager is not started: await manager.start() first');
   }
 }

@@ -42,7 +42,7 @@ export function defineTasks<const T extends Readonly<Record<string, AnyFunction>
   if (typeof tasks !== 'object' || tasks === null) {
     throw new TaskReferenceError(
       'ERR_LEASEPOOL_TASK_INVALID',
-      'defineTasks() needs a table of functions: { name: function }.',
+      'defineTasks() takes the module, then a table of functions: defineTasks(import.meta.url, { name: function }).',
       {
         taskName: '',
       },
@@ -50,6 +50,13 @@ export function defineTasks<const T extends Readonly<Record<string, AnyFunction>
   }
   const names = Object.keys(tasks);
   const url = moduleString(module, names[0]);
+  if (!url.startsWith('file:')) {
+    throw new TaskReferenceError(
+      'ERR_LEASEPOOL_TASK_MODULE',
+      `defineTasks() takes the URL of the module it is in, import.meta.url, not '${url}'.`,
+      { taskName: names[0] ?? '' },
+    );
+  }
   const origin = originOf(url, defineTasks);
   const table = registry.tables.get(url) ?? new Map<string, Entry>();
   // Read once: what is checked is what is registered. All are checked first, so a refused table leaves nothing behind.

@@ -31,7 +31,11 @@ export interface Refusal {
   readonly cause?: unknown;
 }
 
-const define = 'put it into a module of its own and name it there: defineTasks(import.meta.url, { … })';
+/** The documented way, with the function's own name when that can stand in a table. */
+function named(name: string): string {
+  const isKey = /^(?!default$)[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) && name !== anonymous;
+  return `into a module of its own and name it there: defineTasks(import.meta.url, { ${isKey ? name : '…'} })`;
+}
 
 /** The error for a function that cannot be sent: what is in the way, and what to do. */
 export function notPortable({
@@ -44,7 +48,7 @@ export function notPortable({
 }: Refusal): TaskReferenceError {
   const message =
     `cannot run ${name === anonymous ? unnamed(text) : `'${name}'`} in another thread: ${reason}. ` +
-    (remedy ?? `${define[0]!.toUpperCase()}${define.slice(1)}.`);
+    (remedy ?? `Put it ${named(name)}.`);
   return new TaskReferenceError('ERR_LEASEPOOL_TASK_NOT_PORTABLE', message, {
     taskName: name,
     freeVariables,
@@ -67,6 +71,10 @@ export interface Uses {
 
 /** The refusal of a function that uses what is around it: variables, and `this`. */
 export function usesSurroundings({ name, text, freeVariables, usesThis = false }: Uses): Refusal {
+  if (usesThis && mock.test(name)) {
+    const reason = 'it is a mock, which works in the thread of its test only';
+    return { name, text, reason, remedy: 'Submit the real function.', freeVariables };
+  }
   const shown = freeVariables.slice(0, mostShown).map((variable) => `'${variable}'`);
   if (usesThis) shown.unshift('`this`');
   if (freeVariables.length > mostShown) shown.push(`${freeVariables.length - mostShown} more`);
@@ -79,12 +87,15 @@ export function usesSurroundings({ name, text, freeVariables, usesThis = false }
     name,
     text,
     reason: `it uses ${list} from the scope around it${remarkOn(freeVariables, name)}`,
-    remedy: `Pass what it needs as arguments, or ${define}.`,
+    remedy: `Pass what it needs as arguments, or put it ${named(name)}.`,
     freeVariables,
   };
 }
 
 const mostShown = 5;
+
+/** What vitest and jest call the functions they make. */
+const mock = /^(?:Mock|mockConstructor)$/;
 
 function remarkOn(variables: readonly string[], taskName: string): string {
   if (variables.includes(taskName)) {

@@ -69,5 +69,5 @@ function describe(value: unknown): string {
   if (types.isPromise(value)) return 'a promise (await it first)';
   return types.isModuleNamespaceObject(value)
     ? 'a module (pass one of its functions)'
-    : 'an object that is neither';
+    : 'an object that is neither (of a table or a module, pass one function)';
 }

@@ -52,7 +52,7 @@ export function isSloppy(task: AnyFunction, text: string): boolean {
  * candidates are compiled, never run, and the first that compiles is taken.
  */
 export function sourceText(task: AnyFunction, text: string): SourceText | NotASource {
-  if (/\{\s*\[native code\]\s*\}$/.test(text)) return noText(nameOf(task));
+  if (/\{\s*\[native code\]\s*\}$/.test(text)) return noText(task, nameOf(task));
   if (/^class\b/.test(text)) {
     return { reason: 'it is a class', remedy: 'Pass a function, which may create an object of it.' };
   }
@@ -68,15 +68,28 @@ export function sourceText(task: AnyFunction, text: string): SourceText | NotASo
   };
 }
 
-function noText(name: string): NotASource {
+function noText(task: AnyFunction, name: string): NotASource {
   if (name.startsWith('bound ')) {
     return { reason: 'it is a bound function', remedy: 'Pass what it is bound to as arguments.' };
   }
-  const call = name === anonymous ? 'it' : name;
+  const call = pathTo(task, name);
   return {
     reason: 'it is a native function, which has no source text',
     remedy: `Call it in a function of your own: (...args) => ${call}(...args).`,
   };
+}
+
+/** How to call a native function: `Math.max`, as far as it is one of a global object. */
+function pathTo(task: AnyFunction, name: string): string {
+  if (name === anonymous) return 'it';
+  const globals = Object.entries(Object.getOwnPropertyDescriptors(globalThis));
+  const owner = globals.find(([, { value }]) => value !== globalThis && owns(value, name, task));
+  return owner === undefined ? name : `${owner[0]}.${name}`;
+}
+
+function owns(holder: unknown, name: string, task: AnyFunction): boolean {
+  if (!(holder instanceof Object) || types.isProxy(holder)) return false;
+  return Object.getOwnPropertyDescriptor(holder, name)?.value === task;
 }
 
 /** Candidates tried before a text counts as one that cannot be rewritten. */

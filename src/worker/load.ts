@@ -213,7 +213,7 @@ function taskOf({ exports, names }: LoadedModule, { module, name }: Reference): 
   ];
   throw new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_NOT_FOUND',
-    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.toSorted().join(', ')}): export it, or name it in defineTasks().`,
+    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.toSorted().join(', ')}): export it, or name it in a defineTasks() at the top level of the module.`,
     { taskName: name },
   );
 }
@@ -234,9 +234,11 @@ function functionsOf(holder: unknown): string[] {
 
 function moduleError(module: string, taskName: string, cause: unknown): TaskReferenceError {
   const of = taskName === '' ? '' : ` of task '${taskName}'`;
+  const hint = hintOn(module, cause);
+  const why = hint === '' ? messageOf(cause) : messageOf(cause).replace(/\.$/, '');
   return new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_MODULE',
-    `cannot load module ${module}${of}: ${messageOf(cause)}${hintOn(module, cause)}`,
+    `cannot load module ${module}${of}: ${why}${hint}`,
     {
       taskName,
       cause,
@@ -246,7 +248,7 @@ function moduleError(module: string, taskName: string, cause: unknown): TaskRefe
 
 function hintOn(module: string, error: unknown): string {
   try {
-    if (!unlocated.has(error as object)) return typeScriptHint(error);
+    if (!unlocated.has(error as object)) return testRunnerHint(error) || typeScriptHint(error);
     if (unlocated.get(error as object) === 'package')
       return `. If the program itself can import it, name it by import.meta.resolve('${module}').`;
     const isFile = /\.[cm]?[jt]s$/.test(module);
@@ -255,6 +257,14 @@ function hintOn(module: string, error: unknown): string {
   } catch {
     return ''; // No object, or one that does not like to be looked at.
   }
+}
+
+/** Tests that define tasks are imported by workers too, where no runner is. */
+function testRunnerHint(error: unknown): string {
+  const isOfRunner = /\b(?:vitest|jest)\b|^(?:describe|test|it|expect) is not defined/i.test(
+    messageOf(error),
+  );
+  return isOfRunner ? '. A worker is no test runner: keep the tasks in a module of their own.' : '';
 }
 
 function messageOf(error: unknown): string {

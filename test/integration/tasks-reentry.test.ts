@@ -24,7 +24,7 @@ describe.each(['thread', 'process', 'inline'] as const)('backend %s', (backend) 
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_MODULE', taskName: 'square' });
       expect(error.cause).toMatchObject({ code: 'ERR_LEASEPOOL_IMPORT_REENTRY', name: 'ImportReentryError' });
       expect(error.cause.message).toContain(module.href);
-      expect(error.cause.message).toContain("the program's entry");
+      expect(error.cause.message).toContain("a module of their own, apart from the program's entry");
       if (backend === 'inline') expect(error.cause).toBeInstanceOf(ImportReentryError);
     }
     expect(await lease.run((value: number) => value, [1])).toBe(1);

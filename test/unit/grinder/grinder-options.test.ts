@@ -104,6 +104,19 @@ describe('the options of a grinder', () => {
       expect(refusal({ executorManager, [key]: value })).toMatchObject(wrongType);
   });
 
+  test.each([
+    ['no options', undefined],
+    ['the manager itself', executorManager],
+    ['something else', { executorManager: { acquire() {} } }],
+    ['null', { executorManager: null }],
+  ])('S24 %s in place of a manager is refused, with what to write', (_what, options) => {
+    const error = refusal(options);
+    expect(error).toMatchObject(wrongType);
+    if (!(options !== undefined && 'acquire' in options))
+      expect(error.message).toContain('new WorkGrinder({ executorManager: manager }); received ');
+    expect(error.message).not.toContain('undefined (undefined)');
+  });
+
   test('S24 other options of a wrong type or value', () => {
     expect(refusal({ executorManager, dispatch: 'eager' })).toMatchObject(wrongValue);
     expect(refusal({ executorManager, dispatch: true })).toMatchObject(wrongType);

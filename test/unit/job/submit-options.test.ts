@@ -77,4 +77,10 @@ describe('the arguments of a submission', () => {
       expect(() => readArgs(args)).toThrow(expect.objectContaining(wrongType));
     },
   );
+
+  test('S24 options in their place are told where they belong', () => {
+    expect(() => readArgs({ owner: 'me' })).toThrow(
+      `"args" must be an array of the arguments, before any options: [1, 2]; received { owner: 'me' }`,
+    );
+  });
 });

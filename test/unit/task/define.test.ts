@@ -93,6 +93,22 @@ describe('T1: defineTasks', () => {
     );
   });
 
+  it('refuses a table without its module, and says how it is written', () => {
+    expect(() => defineTasks({ square: () => 1 } as never, undefined as never)).toThrow(
+      'defineTasks(import.meta.url, { name: function })',
+    );
+  });
+
+  it('refuses a name in place of the module URL', () => {
+    expect(() => defineTasks('tasks', { square: () => 1 })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_LEASEPOOL_TASK_MODULE',
+        taskName: 'square',
+        message: expect.stringContaining("import.meta.url, not 'tasks'"),
+      }),
+    );
+  });
+
   it('refuses an empty or missing module URL', () => {
     for (const module of ['', undefined, {}]) {
       expect(() => defineTasks(module as string, { square: () => 1 })).toThrow(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { TaskReferenceError } from '../../../src/ground/errors.ts';
 import { defineTasks } from '../../../src/task/define.ts';
+import { importTasks } from '../../../src/task/import.ts';
 import type { AnyFunction } from '../../../src/task/reference.ts';
 import { resolveTask } from '../../../src/task/resolve.ts';
 
@@ -79,6 +80,8 @@ describe('N7: what is no task', () => {
     ['the result of a call', square(7), 'pass the function, not what it returns'],
     ['a name', 'square', 'does not say which module'],
     ['a promise of a function', Promise.resolve(square), 'await it first'],
+    ['a table of tasks', { square }, 'of a table or a module, pass one function'],
+    ['all references of a module', importTasks(module), 'of a table or a module, pass one function'],
   ])('%s is refused with what to do', (_, task, remedy) => {
     expect(() => resolveTask(task)).toThrow(remedy);
   });
@@ -95,7 +98,7 @@ describe('N7: what is no task', () => {
     const scale = evaluate('((factor) => { const scale = (x) => x * factor; return scale; })(2)');
     expect(() => resolveTask(scale)).toThrow(
       "cannot run 'scale' in another thread: it uses 'factor' from the scope around it. Pass what it needs as arguments, " +
-        'or put it into a module of its own and name it there: defineTasks(import.meta.url, { … }).',
+        'or put it into a module of its own and name it there: defineTasks(import.meta.url, { scale }).',
     );
     expect(() => resolveTask(scale)).toThrow(
       expect.objectContaining({
@@ -109,6 +112,23 @@ describe('N7: what is no task', () => {
   it('one without a name is shown', () => {
     const task = evaluate('((factor) => (x) =>   x * factor)(1)');
     expect(() => resolveTask(task)).toThrow('cannot run `(x) => x * factor` in another thread');
+    expect(() => resolveTask(task)).toThrow('defineTasks(import.meta.url, { … })');
+  });
+
+  it.each([
+    [Math.max, '(...args) => Math.max(...args).'],
+    [parseFloat, '(...args) => Number.parseFloat(...args).'],
+    [Function.prototype, 'native function'],
+    [
+      evaluate('((fn) => function mockConstructor() { return fn.apply(this); })()'),
+      'it is a mock, which works in the thread of its test only. Submit the real function.',
+    ],
+    [
+      evaluate('((fn) => ({ Mock() { return fn.apply(this); } }))().Mock'),
+      'it is a mock, which works in the thread of its test only. Submit the real function.',
+    ],
+  ])('%o is told what to write instead', (task, remedy) => {
+    expect(() => resolveTask(task)).toThrow(remedy);
   });
 
   it('each refusal is an error of its own', () => {

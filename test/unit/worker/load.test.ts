@@ -110,7 +110,7 @@ describe('T2: a task that its module exports', () => {
       const error = await failure(find(named, name));
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_NOT_FOUND', taskName: name });
       expect(error.message).toBe(
-        `module ${named} has no task '${name}' (it has count, cube, default, seenWhileLoading, square): export it, or name it in defineTasks().`,
+        `module ${named} has no task '${name}' (it has count, cube, default, seenWhileLoading, square): export it, or name it in a defineTasks() at the top level of the module.`,
       );
       expect((await failure(find(fixture('load-common.cjs'), name))).message).toContain(
         '(it has cube, square)',
@@ -236,6 +236,16 @@ describe('T5: a module that cannot be loaded', () => {
     const error = await failure(find('tasks.js', 'square'));
     expect(error.message).toContain("new URL('./tasks.js', import.meta.url)");
   });
+
+  it.each(['describe("a", () => {});', 'throw new Error("Vitest failed to access its internal state.")'])(
+    'a test file says that a worker is no test runner: %s',
+    async (text) => {
+      const error = await failure(find(write(`runner-${text.length}.js`, text), 'square'));
+      expect(error.message).toMatch(
+        /[^.]\. A worker is no test runner: keep the tasks in a module of their own\.$/,
+      );
+    },
+  );
 
   it('a package that has no such module says so, wherever it was found', async () => {
     const error = await failure(find('fast-check/not-exported', 'square'));
