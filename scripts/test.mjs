@@ -8,7 +8,7 @@ const groups = {
   check: { scripts: checks, suites: ['unit'] },
   fast: { scripts: checks, suites: suites.fast },
   slow: {
-    scripts: ['build', 'build:examples', 'install:consumers'],
+    scripts: ['build', 'build:examples', 'build:bench', 'install:consumers'],
     suites: suites.slow,
     limitSeconds: 600,
   },

@@ -1,0 +1,3 @@
+export const echo = (value: unknown): unknown => value;
+
+throw new TypeError('this module does not load');

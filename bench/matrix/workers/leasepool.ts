@@ -1,0 +1,4 @@
+import { defineTasks } from 'leasepool';
+import { jobs, type Jobs } from '../jobs.ts';
+
+export const tasks = defineTasks(import.meta.url, jobs as Jobs);
