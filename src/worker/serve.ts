@@ -187,7 +187,7 @@ export class Server {
           : this.#surround(() => apply(known.run!, this.#args));
       if (isThenable(value)) {
         if (this.#asyncTasks === 'reject') throw refusePromise(value);
-        const settled = Promise.resolve(value);
+        const settled = settledOnce(value);
         if (this.#port.printing?.() === undefined) this.#outbox.flush(); // What is finished need not wait for it.
         this.#waitFor(
           settled.then(
@@ -269,8 +269,13 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   );
 }
 
+/** Whatever the `then` of the job's promise does, it has one outcome: a second answer would put all later ones out of step. */
+function settledOnce(value: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(value));
+}
+
 function refusePromise(value: PromiseLike<unknown>): AsyncTaskError {
-  Promise.resolve(value).catch(() => {}); // Nobody waits for it any more.
+  settledOnce(value).catch(() => {}); // Nobody waits for it any more.
   return new AsyncTaskError('the job returned a promise, which this manager refuses (asyncTasks: "reject")');
 }
 

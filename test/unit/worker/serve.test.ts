@@ -461,6 +461,18 @@ describe('N4 a job that returns a promise', () => {
     expect(setting.outcomes).toEqual(['of a kind']);
   });
 
+  test.each([
+    ['calls back twice', (settle: (value: string) => void) => [settle('once'), settle('twice')]],
+    ['calls back at once', (settle: (value: string) => void) => settle('once')],
+    ['gives nothing back', (settle: (value: string) => void) => void queueMicrotask(() => settle('once'))],
+  ])('is answered once, whatever its own then does: it %s', async (_, then) => {
+    const setting = setup();
+    const promise = Object.assign(Promise.resolve('not asked'), { then });
+    setting.send({ run: () => promise }, { run: () => 'of the next' });
+    await setImmediate();
+    expect(setting.outcomes).toEqual(['once', 'of the next']);
+  });
+
   test('does not keep the results of its mates waiting', () => {
     const setting = setup();
     const run = (value: unknown): unknown => (value === 'slow' ? new Promise(() => {}) : value);
