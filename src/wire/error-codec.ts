@@ -26,13 +26,43 @@ interface EncodedError {
 
 /** Causes within causes that are kept. */
 const depthLimit = 64;
+/** Errors within the thrown one that are kept: causes, and inner errors of an AggregateError. */
+const errorLimit = 1_000;
 /** Characters of a message or a stack that are kept. */
 const textLimit = 100_000;
 /** Own fields that are kept, and the size of each, in bytes as serialised. */
 const fieldLimit = 100;
 const fieldBytesLimit = 1_000_000;
-/** Inner errors of an AggregateError that are kept. */
-const innerErrorLimit = 1_000;
+/** Texts and fields that are kept of all errors together. */
+const bytesLimit = 10_000_000;
+
+/** What has been encoded of one thrown value, and how much more of it may be. */
+class Budget {
+  readonly seen = new Map<unknown, EncodedThrow>();
+  #errors = errorLimit;
+  #bytes = bytesLimit;
+
+  /** @returns whether one more error may be encoded */
+  takeError(): boolean {
+    return this.#errors-- > 0;
+  }
+
+  /** @returns whether so many bytes more may be */
+  takeBytes(bytes: number): boolean {
+    if (bytes > this.#bytes) return false;
+    this.#bytes -= bytes;
+    return true;
+  }
+
+  /** As much of it as may be kept. */
+  cut(text: string): string {
+    const length = Math.min(text.length, textLimit, this.#bytes);
+    this.#bytes -= length;
+    return length === text.length
+      ? text
+      : `${text.slice(0, length)}… [${text.length - length} characters cut]`;
+  }
+}
 
 const builtIns: Readonly<Record<string, new (message?: string) => Error>> = {
   TypeError,
@@ -58,7 +88,7 @@ const carried = new Set(['name', 'message', 'stack', 'cause']);
 
 export function encodeThrow(thrown: unknown): EncodedThrow {
   try {
-    return encode(thrown, new Map(), 0);
+    return encode(thrown, new Budget(), 0);
   } catch {
     // Whatever it is, it fights back at every look.
     const message = 'the job threw something that cannot be described';
@@ -75,37 +105,53 @@ export function encodeThrow(thrown: unknown): EncodedThrow {
   }
 }
 
-function encode(thrown: unknown, seen: Map<unknown, EncodedThrow>, depth: number): EncodedThrow {
-  const before = seen.get(thrown);
+function encode(thrown: unknown, budget: Budget, depth: number): EncodedThrow {
+  const before = budget.seen.get(thrown);
   if (before !== undefined) return before;
   if (isError(thrown)) {
     const error: EncodedError = {
       type: builtInTypeOf(thrown),
-      name: textOf(read(thrown, 'name'), 'Error'),
-      message: textOf(read(thrown, 'message'), ''),
-      stack: textOf(read(thrown, 'stack'), undefined),
-      fields: fieldsOf(thrown),
+      name: textOf(read(thrown, 'name'), 'Error', budget),
+      message: textOf(read(thrown, 'message'), '', budget),
+      stack: textOf(read(thrown, 'stack'), undefined, budget),
+      fields: fieldsOf(thrown, budget),
       cause: undefined,
       errors: undefined,
     };
     const envelope: EncodedThrow = { kind: 'error', error };
-    seen.set(thrown, envelope);
+    budget.seen.set(thrown, envelope);
     if (depth < depthLimit) {
-      if (has(thrown, 'cause')) error.cause = encode(read(thrown, 'cause'), seen, depth + 1);
-      error.errors = innerErrorsOf(thrown)?.map((inner) => encode(inner, seen, depth + 1));
+      if (has(thrown, 'cause') && budget.takeError())
+        error.cause = encode(read(thrown, 'cause'), budget, depth + 1);
+      error.errors = encodeInner(thrown, budget, depth + 1);
     }
     return envelope;
   }
-  return encodeValue(thrown, seen, depth);
+  return encodeValue(thrown, budget, depth);
 }
 
-function encodeValue(thrown: unknown, seen: Map<unknown, EncodedThrow>, depth: number): EncodedThrow {
+/** Each is read when it is its turn: there may be no end to them. */
+function encodeInner(error: Error, budget: Budget, depth: number): EncodedThrow[] | undefined {
+  if (builtInTypeOf(error) !== 'AggregateError') return undefined;
+  const encoded: EncodedThrow[] = [];
+  try {
+    const inner = read(error, 'errors');
+    if (!Array.isArray(inner)) return undefined;
+    for (let place = 0; place < inner.length && budget.takeError(); place++)
+      encoded.push(encode(inner[place], budget, depth));
+  } catch {
+    // A list that does not like to be read: those before still arrive.
+  }
+  return encoded;
+}
+
+function encodeValue(thrown: unknown, budget: Budget, depth: number): EncodedThrow {
   try {
     // The copy is what travels: whatever a getter or a proxy says the second time cannot fail the frame.
     return { kind: 'value', value: structuredClone(thrown) };
   } catch (error) {
     const why = depth < depthLimit ? error : undefined;
-    return encode(notCloneable('thrown', thrown, why), seen, depth + 1);
+    return encode(notCloneable('thrown', thrown, why), budget, depth + 1);
   }
 }
 
@@ -163,7 +209,13 @@ function builtInTypeOf(error: Error): string {
   try {
     if (error instanceof DOMException) return 'DOMException';
     if (error instanceof AggregateError) return 'AggregateError';
-    return Object.keys(builtIns).find((name) => error instanceof builtIns[name]) ?? 'Error';
+    const known = Object.keys(builtIns);
+    // That of another realm is known by its name.
+    return (
+      known.find((name) => error instanceof builtIns[name]) ??
+      known.find((name) => name === error.name) ??
+      'Error'
+    );
   } catch {
     return 'Error';
   }
@@ -185,40 +237,28 @@ function has(error: Error, key: string): boolean {
   }
 }
 
-function textOf<D>(value: unknown, fallback: D): string | D {
-  if (typeof value !== 'string') return fallback;
-  return value.length <= textLimit
-    ? value
-    : `${value.slice(0, textLimit)}… [${value.length - textLimit} characters cut]`;
+function textOf<D>(value: unknown, fallback: D, budget: Budget): string | D {
+  return typeof value === 'string' ? budget.cut(value) : fallback;
 }
 
-function innerErrorsOf(error: Error): unknown[] | undefined {
-  if (builtInTypeOf(error) !== 'AggregateError') return undefined;
-  const errors = read(error, 'errors');
-  try {
-    return Array.isArray(errors) ? Array.from(errors).slice(0, innerErrorLimit) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function fieldsOf(error: Error): [string, unknown][] {
+function fieldsOf(error: Error, budget: Budget): [string, unknown][] {
   const fields: [string, unknown][] = [];
   for (const key of ownKeys(error)) {
     if (carried.has(key) || fields.length >= fieldLimit) continue;
     if (key === 'errors' && builtInTypeOf(error) === 'AggregateError') continue;
-    addField(fields, error, key);
+    addField(fields, error, key, budget);
   }
   // A class may give its code by a getter or on its prototype.
   if (!(error instanceof DOMException) && !fields.some(([key]) => key === 'code') && has(error, 'code'))
-    addField(fields, error, 'code');
+    addField(fields, error, 'code', budget);
   return fields;
 }
 
-function addField(fields: [string, unknown][], error: Error, key: string): void {
+function addField(fields: [string, unknown][], error: Error, key: string, budget: Budget): void {
   try {
     const bytes = serialize((error as unknown as Record<string, unknown>)[key]);
-    if (bytes.byteLength <= fieldBytesLimit) fields.push([key, deserialize(bytes)]);
+    if (bytes.byteLength <= fieldBytesLimit && budget.takeBytes(bytes.byteLength))
+      fields.push([key, deserialize(bytes)]);
   } catch {
     // A getter that throws, or a value that cannot be copied: the rest of the error still arrives.
   }

@@ -242,7 +242,7 @@ describe('S29 an error arrives as that very error', () => {
   test('an error of another realm is an error', async () => {
     const { runInNewContext } = await import('node:vm');
     const seen = arrived(runInNewContext('Object.assign(new RangeError("there"), { code: "X" })'));
-    expect(seen).toBeInstanceOf(Error);
+    expect(seen).toBeInstanceOf(RangeError);
     expect(seen).toMatchObject({ name: 'RangeError', message: 'there', code: 'X' });
   });
 });
@@ -304,6 +304,35 @@ describe('what travels of an error is bounded', () => {
   test('inner errors are cut in number', () => {
     const inner = Array.from({ length: 3000 }, (_, index) => new Error(String(index)));
     expect(arrived(new AggregateError(inner)).errors).toHaveLength(1000);
+  });
+});
+
+describe('what travels of errors within errors is bounded in all', () => {
+  /** Of each error and of those within it. */
+  const count = (error: any): number =>
+    error instanceof Error
+      ? 1 +
+        count(error.cause) +
+        [...((error as AggregateError).errors ?? [])].reduce((sum, each) => sum + count(each), 0)
+      : 0;
+
+  test('errors that grow two more at every look', () => {
+    const grow = (): Error =>
+      Object.defineProperty(new AggregateError([], 'grows'), 'errors', { get: () => [grow(), grow()] });
+    expect(count(arrived(grow()))).toBe(1001);
+  });
+
+  test('a list of inner errors without an end to it', () => {
+    const error = new AggregateError([]);
+    error.errors = new Array(2 ** 32 - 1);
+    expect(arrived(error).errors).toHaveLength(1000);
+  });
+
+  test('their fields and texts', () => {
+    const inner = Array.from({ length: 1000 }, () =>
+      Object.assign(new Error('x'.repeat(50_000)), { field: 'x'.repeat(500_000) }),
+    );
+    expect(toBytes(encodeThrow(new AggregateError(inner, 'outer'))).byteLength).toBeLessThan(11_000_000);
   });
 });
 
