@@ -33,6 +33,8 @@ export class Outbox {
   /** The last answer is one. */
   #holdsObject = false;
   #unread: Answers[] = [];
+  /** Being copied just now. */
+  #leaving: Answers | undefined;
 
   constructor(port: HostPort) {
     this.#port = port;
@@ -89,6 +91,28 @@ export class Outbox {
 
   flush(): void {
     if (this.#values.length === 0) return;
+    const answers = this.#take();
+    this.#leaving = answers;
+    try {
+      const transfer = answers.moves === undefined ? [] : [...answers.moves.values()].flat();
+      refuseDetached(transfer);
+      this.#port.post(frameOf(answers), transfer);
+    } catch {
+      this.#sendSingly(answers);
+    }
+    this.#leaving = undefined;
+  }
+
+  /**
+   * For the last moment of a worker. It may have come while an answer was being copied, because of a getter in it:
+   * then those before that one still leave. The host passes over what it gets twice.
+   */
+  flushLast(): void {
+    if (this.#leaving !== undefined) this.#sendSingly(this.#leaving);
+    if (this.#values.length > 0) this.#sendSingly(this.#take());
+  }
+
+  #take(): Answers {
     const answers: Answers = {
       first: this.#first,
       values: this.#values,
@@ -103,13 +127,7 @@ export class Outbox {
     this.#workMs = 0;
     this.#holdsObject = false;
     this.#unread.push(answers);
-    try {
-      const transfer = answers.moves === undefined ? [] : [...answers.moves.values()].flat();
-      refuseDetached(transfer);
-      this.#port.post(frameOf(answers), transfer);
-    } catch {
-      this.#sendSingly(answers);
-    }
+    return answers;
   }
 
   /** The host could not read a frame (a result nested too deep for its stack, say): everything since goes once more. */

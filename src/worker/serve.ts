@@ -95,8 +95,8 @@ export class Server {
   }
 
   /** Sends what is finished: for the last moment of a worker that a job ends. */
-  flush(): void {
-    this.#outbox.flush();
+  flushLast(): void {
+    this.#outbox.flushLast();
   }
 
   #take(frame: CallFrame): void {

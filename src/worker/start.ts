@@ -18,7 +18,7 @@ export async function startServer(
   if (!(await announce(port, () => loader.preload(boot.preload)))) return undefined;
   const server = new Server({ port, asyncTasks: boot.asyncTasks, progress, loader });
   // The last moment of a worker that a job ends: what is finished still leaves.
-  process.on('exit', () => server.flush());
+  process.on('exit', () => server.flushLast());
   return server;
 }
 

@@ -32,6 +32,26 @@ const sizes = (posted: readonly WorkerFrame[]): number[] =>
   posted.map((frame) => ('values' in frame ? frame.values.length : 0));
 
 describe('an outbox', () => {
+  test('N1 says at the last moment what comes before the answer whose getter ends the worker', () => {
+    const { outbox, posted } = setup();
+    let left: unknown[][] | undefined;
+    const ending = {
+      get end(): never {
+        if (left !== undefined) throw new Error('it is over');
+        left = [];
+        outbox.flushLast();
+        left = answers(posted);
+        throw new Error('the worker has ended');
+      },
+    };
+    for (const value of [1, 2, ending]) outbox.add(value, undefined, 0);
+    outbox.flush();
+    expect(left?.slice(0, 2)).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
+  });
+
   test('sends together what was gathered, in order, and then nothing', () => {
     const { outbox, posted } = setup();
     outbox.add(1, undefined, 0.5);

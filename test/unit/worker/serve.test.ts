@@ -306,13 +306,13 @@ describe('S4 the jobs of a message', () => {
     let left: number[][] = [];
     const leaves = (value: unknown): unknown => {
       if (value !== 'exit') return value;
-      setting.server.flush();
+      setting.server.flushLast();
       left = setting.messages;
       return 'too late';
     };
     trust(setting, leaves);
     setting.send({ run: leaves, args: [1] }, { run: leaves, args: [2] }, { run: leaves, args: ['exit'] });
-    expect(left).toEqual([[16, 17]]);
+    expect(left.flat()).toEqual([16, 17]);
   });
 
   test('run in their surroundings', () => {
