@@ -53,7 +53,7 @@ const ignore: Resolve = () => {};
  */
 export class Job implements Listed<Job, JobKeeper> {
   readonly task: ResolvedTask;
-  /** Let go when the job settles. */
+  /** Let go when the job has settled and no executor has it: one that can not give it back may still make the call. */
   args: readonly unknown[];
   readonly submission: Submission;
   /** Place in the order of acceptance. */
@@ -118,6 +118,7 @@ export class Job implements Listed<Job, JobKeeper> {
   /** From the executor. */
   settle(outcome: Outcome): void {
     this.list?.owner.outcome(this, outcome);
+    if (this.hasSettled) this.args = nothing;
   }
 
   fulfil(value: unknown): void {
@@ -155,7 +156,7 @@ export class Job implements Listed<Job, JobKeeper> {
 
   #end(state: JobState, value: unknown): void {
     this.state = state;
-    this.args = nothing;
+    if (this.list === undefined) this.args = nothing;
     if (this.submission.signal !== undefined) unwatch(this.submission.signal, this);
     this.#account.settled(this);
     this.#resolve(value);

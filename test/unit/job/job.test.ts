@@ -143,6 +143,17 @@ describe('cancelling a job', () => {
     expect(job.state).toBe('cancelled');
   });
 
+  test('S27 keeps its arguments until the executor is done with it, which may still make the call', () => {
+    const keeper = new TestKeeper();
+    const { job } = newJob({ args: ['mine'] });
+    keeper.isWilling = false;
+    keeper.list.push(job);
+    job.cancel(undefined);
+    expect(job.args).toEqual(['mine']);
+    job.settle({ status: 'fulfilled', value: 'too late' });
+    expect(job.args).toEqual([]);
+  });
+
   test('says whether it is cancelled now', () => {
     const { job } = newJob();
     expect([job.cancel('a'), job.cancel('b')]).toEqual([true, true]);
