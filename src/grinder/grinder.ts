@@ -179,7 +179,8 @@ export class WorkGrinder implements AsyncDisposable {
 
   /** @internal */
   placesFreed(count: number): void {
-    this.#room.freed(count);
+    // Items given back may have made more wait than there are places.
+    this.#room.freed(Math.min(count, this.#settings.maxQueueSize - this.#pending.size));
     this.#dispatcher.look();
   }
 
