@@ -1,10 +1,12 @@
-import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
+import { BrokenExecutorError, isBrokenExecutor, NotStartedError } from '../ground/errors.ts';
 import type { Executor, ExecutorCall, SubmitReceipt } from './executor.ts';
 
-/** An executor must not throw; one from another package might. */
+/** An executor must not throw, and says what it took; one from another package might not. */
 export function submitGuarded(executor: Executor, calls: readonly ExecutorCall[]): SubmitReceipt {
   try {
-    return executor.submitBatch(calls);
+    const receipt = executor.submitBatch(calls);
+    if (receipt.submitted >= 0) return receipt;
+    throw new TypeError('submitBatch() must return a receipt with the number of calls it took');
   } catch (error) {
     return { submitted: 0, error };
   }
@@ -72,17 +74,19 @@ export class OpeningExecutor implements Executor {
     this.#executor = executor;
     for (const batch of this.#waiting.splice(0)) {
       const { submitted, error } = submitGuarded(executor, batch);
-      const status = error instanceof BrokenExecutorError ? 'returned' : 'rejected';
+      if (submitted >= batch.length) continue;
+      const isBroken = isBrokenExecutor(error);
+      if (isBroken) this.#failed ??= error as BrokenExecutorError;
+      const status = isBroken ? 'returned' : 'rejected';
       for (const call of batch.slice(submitted)) call.settle({ status, reason: error });
     }
   }
 
   #fail(error: unknown): void {
     const why = error instanceof Error ? error.message : String(error);
-    this.#failed =
-      error instanceof BrokenExecutorError
-        ? error
-        : new BrokenExecutorError(`the pool could not be made: ${why}`, { cause: error });
+    this.#failed = isBrokenExecutor(error)
+      ? (error as BrokenExecutorError)
+      : new BrokenExecutorError(`the pool could not be made: ${why}`, { cause: error });
     for (const call of this.#waiting.splice(0).flat())
       call.settle({ status: 'returned', reason: this.#failed });
   }

@@ -8,7 +8,7 @@ export interface BatchOwner {
   /** An item comes back, never begun, because of `reason`. */
   itemReturned(job: Job, reason: unknown): void;
   /** A worker may be free. */
-  itemSettled(): void;
+  workerFreed(): void;
   /** It takes no more items and does not count any more; told once. Some may still run. */
   batchClosed(batch: Batch): void;
   /** Nothing of it runs any more; told once. */
@@ -53,7 +53,12 @@ export class Batch implements LoanHolder {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
     else if (outcome.status === 'rejected') job.reject(outcome.reason);
     else if (!job.hasSettled) this.#owner.itemReturned(job, outcome.reason);
-    this.#owner.itemSettled();
+    this.#owner.workerFreed();
+    if (!this.#isOpen) this.#endWhenEmpty();
+  }
+
+  jobWithdrawn(): void {
+    this.#owner.workerFreed();
     if (!this.#isOpen) this.#endWhenEmpty();
   }
 
@@ -64,8 +69,7 @@ export class Batch implements LoanHolder {
   /** The rest goes on with a new lease. */
   loanExpired(): void {
     if (!this.#isOpen) return;
-    const notBegun = this.loan.takeBackAll();
-    this.#owner.itemsGivenBack(notBegun);
+    this.#owner.itemsGivenBack(this.loan.takeBack(Infinity));
     this.close();
   }
 

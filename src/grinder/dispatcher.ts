@@ -1,13 +1,13 @@
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
+import { isBrokenExecutor, NotStartedError } from '../ground/errors.ts';
 import type { Job } from '../job/job.ts';
 import type { LoanRequest } from '../lease/lender.ts';
 import type { Loan } from '../lease/loan.ts';
 import { Batch, type BatchOwner } from './batch.ts';
 import type { GrinderSettings } from './grinder-options.ts';
 import type { Pending } from './pending.ts';
-import { batchSize, dueInMs, joiners } from './policy.ts';
+import { batchSize, dueInMs, joiners, spreadInMs, surplus } from './policy.ts';
 
 /** What the dispatcher tells its grinder. */
 export interface DispatcherOwner {
@@ -20,8 +20,9 @@ export interface DispatcherOwner {
 
 /**
  * Turns pending items into batches: when one is due it asks for a loan, cuts the batch when the loan is there, and
- * lets due items join open batches while no further one can begin. It looks at the end of each turn in which
- * something changed, and at the moment the oldest item has waited long enough.
+ * lets due items join open batches while no further one can begin. Items that wait in one batch while the workers of
+ * another idle are taken back. It looks at the end of each turn in which something changed, and at the moment an
+ * item has waited long enough.
  */
 export class Dispatcher implements BatchOwner, LoanRequest {
   readonly leaseMs: number;
@@ -40,9 +41,10 @@ export class Dispatcher implements BatchOwner, LoanRequest {
   /** When this turn began, as far as it mattered: reading the clock takes as long as a tenth of a job. */
   #turnMs: number | undefined;
   #linger: Deadline | undefined;
+  readonly #onIdlePool = (): void => this.look();
   /** Leaves the line for a loan. */
   #leaveLine: (() => void) | undefined;
-  /** Items whose pool broke under them once. */
+  /** Items whose last pool broke under them. */
   readonly #bereft = new WeakSet<Job>();
 
   constructor(
@@ -135,14 +137,13 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   itemReturned(job: Job, reason: unknown): void {
     if (this.#source() === undefined) return job.reject(managerStopped(reason));
-    if (reason instanceof BrokenExecutorError) {
-      if (this.#bereft.has(job)) return job.reject(reason);
-      this.#bereft.add(job);
-    }
+    if (!isBrokenExecutor(reason)) this.#bereft.delete(job);
+    else if (this.#bereft.has(job)) return job.reject(reason);
+    else this.#bereft.add(job);
     this.itemsGivenBack([job]);
   }
 
-  itemSettled(): void {
+  workerFreed(): void {
     this.look();
   }
 
@@ -163,7 +164,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     while (dueInMs === 0 && this.#begin()) dueInMs = this.#dueInMs();
     if (dueInMs === 0) this.#join();
     else this.#giveUpLine();
-    this.#lookAgainIn(dueInMs);
+    this.#lookAgainIn(Math.min(dueInMs || Infinity, this.#balance()));
     if (this.#pending.size === 0 && this.#batches.size === 0) this.#owner.idle();
   }
 
@@ -192,15 +193,52 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   /** No further batch can begin: workers of open ones that would idle take an item each. */
   #join(): void {
+    const now = this.#clock.now();
     for (const batch of this.#batches) {
       if (this.#pending.size === 0) return;
-      if (!batch.isOpen) continue;
-      const room = joiners(batch.loan.workers, batch.loan.inFlight, batch.taken, this.#settings);
+      const room = this.#roomIn(batch, now);
       if (room === 0) continue;
       const jobs = this.#pending.take(room);
       batch.send(jobs);
       this.#owner.placesFreed(jobs.length);
     }
+  }
+
+  #roomIn({ isOpen, taken, loan }: Batch, now: number): number {
+    // The timer that closes it may be late: this thread may have been busy.
+    if (!isOpen || now >= loan.terms.softExpiresAtMs) return 0;
+    return joiners(loan.workers, loan.inFlight, taken, this.#settings);
+  }
+
+  /**
+   * Takes back what the fullest batch holds beyond its workers, as far as others would idle.
+   * @returns when to look again, in milliseconds
+   */
+  #balance(): number {
+    const now = this.#clock.now();
+    let fullest: Loan | undefined;
+    let most = 0;
+    let idle = 0;
+    for (const batch of this.#batches) {
+      const { loan } = batch;
+      const more = surplus(loan.workers, loan.inFlight);
+      idle += this.#roomIn(batch, now);
+      if (more <= most) continue;
+      fullest = loan;
+      most = more;
+    }
+    if (fullest === undefined) return Infinity;
+    let count = Math.min(most, idle);
+    if (count === 0) {
+      if (this.#open >= this.#settings.maxConcurrentBatches) return Infinity;
+      if (this.#source()?.hasIdlePool(this.#onIdlePool) !== true) return Infinity;
+      const inMs = spreadInMs(now - fullest.newestAcceptedAtMs, this.#draining, this.#settings);
+      if (inMs > 0) return inMs;
+      count = Math.ceil(most / 2);
+    }
+    const jobs = fullest.takeBack(count);
+    if (jobs.length > 0) this.itemsGivenBack(jobs);
+    return Infinity;
   }
 
   #lookAgainIn(ms: number): void {

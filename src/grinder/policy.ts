@@ -48,3 +48,20 @@ export function joiners(
 ): number {
   return Math.max(0, Math.min(workers - unsettled, maxBatchSize - taken));
 }
+
+/** What a batch holds beyond its workers: while others idle, it should be theirs. */
+export function surplus(workers: number, unsettled: number): number {
+  return Math.max(0, unsettled - workers);
+}
+
+/**
+ * How long until a free pool takes over a part of a surplus: at once in natural dispatch; by threshold once its
+ * newest item has waited as long as items may.
+ */
+export function spreadInMs(
+  newestAgeMs: number,
+  draining: boolean,
+  { maxWaitMs, dispatch }: BatchingLimits,
+): number {
+  return draining || dispatch === 'natural' ? 0 : Math.max(0, maxWaitMs - newestAgeMs);
+}

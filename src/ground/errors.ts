@@ -278,6 +278,11 @@ export function errorForItem(error: unknown, owner: string | undefined, taskName
   return own;
 }
 
+/** Whether a pool says so of itself; its package may have a copy of this class of its own. */
+export function isBrokenExecutor(error: unknown): boolean {
+  return Object(error).code === 'ERR_LEASEPOOL_BROKEN_EXECUTOR';
+}
+
 /** Another error that says the same, about no item yet. */
 export function copyOf<E extends LeasepoolError>(error: E): E {
   const { taskName: _, owner: __, ...fields } = error;

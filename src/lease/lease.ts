@@ -144,6 +144,9 @@ export class ExecutorLease implements AsyncDisposable {
   }
 
   /** @internal */
+  jobWithdrawn(): void {}
+
+  /** @internal */
   loanIdle(): void {}
 
   /** @internal A direct holder may still submit. */

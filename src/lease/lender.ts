@@ -28,6 +28,8 @@ export interface LoanSource {
   readonly canLend: boolean;
   /** Why nothing new is opened just now, when that is so. */
   readonly refusal: Error | undefined;
+  /** Whether a pool that is up is free and nobody waits for one; when not, calls back once that may be so. */
+  hasIdlePool(onIdle: () => void): boolean;
   /** How many requests would be granted at once, counted up to `limit`. */
   lendable(limit: number): number;
 }
@@ -49,6 +51,8 @@ export class Lender implements LoanSource, LoanHost {
   readonly #graceMs: number;
   readonly #waiters = new Waiters<LoanRequest>();
   readonly #loans = new Map<Loan, OpenLoan>();
+  /** Want to know of a pool for which nobody waits. */
+  readonly #watchers = new Set<() => void>();
   #lent = 0;
   #vigil: Deadline | undefined;
 
@@ -73,6 +77,16 @@ export class Lender implements LoanSource, LoanHost {
 
   get refusal(): Error | undefined {
     return this.#pools.refusal;
+  }
+
+  hasIdlePool(onIdle: () => void): boolean {
+    if (this.#hasIdlePool) return true;
+    this.#watchers.add(onIdle);
+    return false;
+  }
+
+  get #hasIdlePool(): boolean {
+    return this.#waiters.size === 0 && this.#pools.ledger.count('available') > 0;
   }
 
   lendable(limit: number): number {
@@ -105,6 +119,9 @@ export class Lender implements LoanSource, LoanHost {
       else break;
     }
     this.#keepVigil();
+    if (!this.#hasIdlePool) return;
+    for (const watcher of this.#watchers) watcher();
+    this.#watchers.clear();
   }
 
   /** Nobody will be served any more. */

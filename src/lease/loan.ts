@@ -1,4 +1,4 @@
-import { BrokenExecutorError, LeaseExpiredError } from '../ground/errors.ts';
+import { isBrokenExecutor, LeaseExpiredError } from '../ground/errors.ts';
 import { List } from '../ground/list.ts';
 import type { Executor } from '../executor/executor.ts';
 import { submitGuarded } from '../executor/opening.ts';
@@ -8,6 +8,8 @@ import type { Job, JobKeeper, Outcome } from '../job/job.ts';
 export interface LoanHolder {
   /** What became of a job sent through the loan. `"returned"`: it was never begun. */
   jobOutcome(job: Job, outcome: Outcome): void;
+  /** A job was taken back: a worker may be free. */
+  jobWithdrawn(): void;
   /** Nothing is in flight any more, and the loan is still the holder's. */
   loanIdle(): void;
   /** Soft expiry: the time asked for is over, the grace begins. */
@@ -76,6 +78,11 @@ export class Loan implements JobKeeper {
     return this.#lost;
   }
 
+  /** When the last job in flight was accepted. */
+  get newestAcceptedAtMs(): number {
+    return this.#inFlight.last?.acceptedAtMs ?? Infinity;
+  }
+
   /** Jobs that workers have or will begin; those cancelled while running are among them. */
   get inFlight(): number {
     return this.#inFlight.size;
@@ -87,17 +94,27 @@ export class Loan implements JobKeeper {
       job.state = 'sent';
       this.#inFlight.push(job);
     }
-    const receipt = submitGuarded(this.#executor, jobs);
-    if (receipt.submitted >= jobs.length) return;
-    const status = receipt.error instanceof BrokenExecutorError ? 'returned' : 'rejected';
-    for (const job of jobs.slice(receipt.submitted)) this.outcome(job, { status, reason: receipt.error });
+    const { submitted, error } = submitGuarded(this.#executor, jobs);
+    if (submitted >= jobs.length) return;
+    const isBroken = isBrokenExecutor(error);
+    if (isBroken) {
+      // Elsewhere is another pool, although this one might be free again.
+      this.#retire = true;
+      this.lose(error as Error);
+    }
+    const status = isBroken ? 'returned' : 'rejected';
+    for (const job of jobs.slice(submitted)) this.outcome(job, { status, reason: error });
   }
 
-  /** Takes back what no worker has begun. Jobs whose memory has moved already stay: they cannot be sent again. @returns them, in order */
-  takeBackAll(): Job[] {
+  /**
+   * Takes back up to `count` jobs that no worker has begun, the last ones first. Jobs whose memory has moved already
+   * stay: they cannot be sent again.
+   * @returns them, in order
+   */
+  takeBack(count: number): Job[] {
     const taken: Job[] = [];
     // From the last: workers begin with the first.
-    for (let job = this.#inFlight.last; job !== undefined;) {
+    for (let job = this.#inFlight.last; job !== undefined && taken.length < count;) {
       const previous: Job | undefined = job.previous;
       if (job.hasMoved !== true && !job.hasSettled && this.withdraw(job)) taken.push(job);
       job = previous;
@@ -108,6 +125,7 @@ export class Loan implements JobKeeper {
   withdraw(job: Job): boolean {
     if (job.list !== this.#inFlight || this.#executor.takeBack?.(job) !== true) return false;
     this.#inFlight.remove(job);
+    this.#holder.jobWithdrawn();
     this.#afterLeaving();
     return true;
   }
@@ -140,7 +158,7 @@ export class Loan implements JobKeeper {
   revoke(): void {
     if (this.#state === 'ended') return;
     const reason = new LeaseExpiredError(`lease ${this.terms.id} has expired and was revoked`);
-    const notBegun = this.takeBackAll();
+    const notBegun = this.takeBack(Infinity);
     this.lose(reason);
     for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
     for (const job of this.jobs()) {

@@ -71,6 +71,10 @@ export class FakeExecutor implements Executor {
       this.#settle(call, { status: 'fulfilled', value: call.args[0] });
   }
 
+  finishCall(call: ExecutorCall): void {
+    this.#settle(call, { status: 'fulfilled', value: call.args[0] });
+  }
+
   reject(reason: unknown, count = 1): void {
     for (const call of this.calls.slice(0, count)) this.#settle(call, { status: 'rejected', reason });
   }

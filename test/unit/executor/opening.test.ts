@@ -144,6 +144,18 @@ describe('S31 when the executor takes only a part', () => {
   });
 });
 
+test('S31 a broken executor gets nothing more', async () => {
+  const { opening, open } = setup();
+  const calls = testCalls(2);
+  opening.submitBatch(calls);
+  const error = new BrokenExecutorError('worn out');
+  const executor = Object.assign(new KeepingExecutor(), { receipt: { submitted: 1, error } });
+  await open(executor);
+  expect(opening.submitBatch(testCalls(1))).toEqual({ submitted: 0, error });
+  expect(await opening.broken).toBe(error);
+  expect(executor.batches).toHaveLength(1);
+});
+
 test('S31 an executor that throws at what waited for it rejects these calls, and takes later ones', async () => {
   const { opening, open } = setup();
   const calls = testCalls(2);

@@ -287,6 +287,43 @@ describe('the share of each worker', () => {
   });
 });
 
+test('S33 all calls are made within the ideal time, the longest one and what a worker is ahead (property)', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.array(
+        fc.oneof(
+          { weight: 9, arbitrary: fc.constant(0.01) },
+          { weight: 1, arbitrary: fc.double({ min: 0.01, max: 5, noNaN: true }) },
+        ),
+        { minLength: 1, maxLength: 300 },
+      ),
+      async (width, costs) => {
+        const setting = await setup({ workers: width });
+        await learn(setting, 0.01);
+        setting.pool.submitBatch(testCalls(costs.length));
+        const clocks = new Map(setting.workers.all.map((worker) => [worker, 0]));
+        for (;;) {
+          const busy = setting.workers.all.filter((worker) => worker.begin() !== undefined);
+          if (busy.length === 0) break;
+          const worker = busy.reduce((first, each) =>
+            clocks.get(each)! < clocks.get(first)! ? each : first,
+          );
+          const cost = costs[worker.current!.args[0] as number];
+          clocks.set(worker, clocks.get(worker)! + cost);
+          worker.finish(null);
+          worker.send(cost);
+          await setting.clock.flush();
+        }
+        expect(setting.workers.begun.length).toBe(costs.length);
+        const total = costs.reduce((sum, cost) => sum + cost, 0);
+        expect(Math.max(...clocks.values())).toBeLessThanOrEqual(total / width + Math.max(...costs) + 1e-9);
+      },
+    ),
+    { numRuns: 30 },
+  );
+});
+
 describe('N1 a call with transfer', () => {
   const withBuffer = (name: string): TestCall => {
     const buffer = new ArrayBuffer(8);

@@ -8,6 +8,7 @@ import { newJob, newJobs, rejectionOf } from '../../support/test-jobs.ts';
 
 class Owner implements BatchOwner {
   readonly told: string[] = [];
+  freed = 0;
   readonly givenBack: Job[][] = [];
   readonly returned: [job: Job, reason: unknown][] = [];
 
@@ -20,7 +21,9 @@ class Owner implements BatchOwner {
     this.returned.push([job, reason]);
   }
 
-  itemSettled(): void {}
+  workerFreed(): void {
+    this.freed++;
+  }
 
   batchClosed(): void {
     this.told.push('closed');
@@ -91,6 +94,19 @@ describe('S2 a batch', () => {
     expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
   });
 
+  test('S33 says that a worker may be free when an item settles or is cancelled in time', () => {
+    const { executor, batch, owner } = setup();
+    const jobs = newJobs(3);
+    batch.send(jobs);
+    executor.finish(1);
+    expect(owner.freed).toBe(1);
+    jobs[2].cancel(undefined);
+    expect(owner.freed).toBe(2);
+    executor.begin();
+    jobs[1].cancel(undefined);
+    expect(owner.freed).toBe(2);
+  });
+
   test('S27 with an item that was cancelled while it ran waits for it, and drops what it gives', () => {
     const { executor, batch, owner, ends } = setup();
     const [job] = newJobs(1);
@@ -129,6 +145,17 @@ describe('M4 a batch whose lease expires', () => {
     expect([owner.told, ends, batch.isOpen]).toEqual([['given back', 'closed'], [], false]);
     executor.finish();
     expect([jobs[0].state, owner.told.at(-1), ends]).toEqual(['fulfilled', 'ended', [false]]);
+  });
+
+  test('S27 ends when what had to stay is cancelled before it began', () => {
+    const { loan, batch, owner, ends } = setup();
+    const [job] = newJobs(1);
+    job.hasMoved = true;
+    batch.send([job]);
+    loan.expireSoftly();
+    expect([owner.givenBack, owner.told, ends]).toEqual([[[]], ['given back', 'closed'], []]);
+    job.cancel(undefined);
+    expect([owner.told.at(-1), ends]).toEqual(['ended', [false]]);
   });
 
   test('for good loses what still runs, and only that', () => {

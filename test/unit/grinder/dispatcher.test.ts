@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { ExecutorCall } from '../../../src/executor/executor.ts';
 import { Dispatcher } from '../../../src/grinder/dispatcher.ts';
 import type { GrinderSettings } from '../../../src/grinder/grinder-options.ts';
 import { Pending } from '../../../src/grinder/pending.ts';
@@ -17,6 +18,7 @@ class FakeSource implements LoanSource {
   readonly free: FakeExecutor[];
   readonly pools: FakeExecutor[];
   readonly waiting = new Set<LoanRequest>();
+  readonly watchers = new Set<() => void>();
   readonly loans: { loan: Loan; executor: FakeExecutor; owner: string | undefined }[] = [];
   refusal: Error | undefined;
 
@@ -32,6 +34,12 @@ class FakeSource implements LoanSource {
     return this.free.length > 0;
   }
 
+  hasIdlePool(onIdle: () => void): boolean {
+    if (this.free.length > 0) return true;
+    this.watchers.add(onIdle);
+    return false;
+  }
+
   lendable(limit: number): number {
     return Math.min(limit, this.free.length);
   }
@@ -41,6 +49,18 @@ class FakeSource implements LoanSource {
     else if (this.free.length > 0) this.#grant(request);
     else this.waiting.add(request);
     return () => this.waiting.delete(request);
+  }
+
+  giveBack(executor: FakeExecutor): void {
+    this.free.push(executor);
+    const [next] = this.waiting;
+    if (next === undefined) {
+      for (const watcher of this.watchers) watcher();
+      this.watchers.clear();
+      return;
+    }
+    this.waiting.delete(next);
+    this.#grant(next);
   }
 
   #grant(request: LoanRequest): void {
@@ -56,13 +76,7 @@ class FakeSource implements LoanSource {
       hardExpiresAtMs: 1e12,
     };
     const loan = new Loan(terms, executor, {
-      loanEnded: () => {
-        this.free.push(executor);
-        const [next] = this.waiting;
-        if (next === undefined) return;
-        this.waiting.delete(next);
-        this.#grant(next);
-      },
+      loanEnded: () => this.giveBack(executor),
     });
     this.loans.push({ loan, executor, owner });
     request.granted(loan);
@@ -382,6 +396,93 @@ describe('S6 natural dispatch', () => {
   });
 });
 
+describe('S33 S6 what waits in one batch while others idle', () => {
+  test('joins an open batch with workers to spare, and begins none', async () => {
+    const { clock, events, submit, sent } = setup({ pools: 2, workers: 2, batchSizeThreshold: 1 });
+    submit(1);
+    await clock.flush();
+    submit(4);
+    await clock.flush();
+    expect(sent()).toEqual([[0], [4], [1, 2, 3, 4]]);
+    expect(events).toEqual(['batch', 'batch']);
+  });
+
+  test('stays when it has begun, or its executor takes nothing back', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2, workers: 1, dispatch: 'natural' });
+    submit(6);
+    await clock.flush();
+    source.pools[0].begin();
+    source.pools[1].finish();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+    ]);
+  });
+
+  test('goes in halves to a pool that is free', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2, workers: 1, dispatch: 'natural' });
+    submit(14);
+    await clock.flush();
+    source.pools[1].finish();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2, 3, 4, 5, 6],
+      [7, 8, 9, 10, 11, 12, 13],
+      [4, 5, 6],
+    ]);
+  });
+
+  test('by threshold only once it has waited as long as it may, on the one timer there is', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2, workers: 1, maxBatchSize: 4 });
+    submit(7);
+    await clock.flush();
+    source.pools[1].finish();
+    await clock.flush();
+    expect([sent(), clock.timers]).toEqual([
+      [
+        [0, 1, 2, 3],
+        [4, 5, 6],
+      ],
+      1,
+    ]);
+    await clock.advance(9.9);
+    expect(sent()).toHaveLength(2);
+    await clock.advance(0.1);
+    expect(sent()).toEqual([
+      [0, 1, 2, 3],
+      [4, 5, 6],
+      [2, 3],
+    ]);
+  });
+
+  test('goes to a pool that somebody else gives back', async () => {
+    const { clock, source, submit, sent } = setup({ pools: 2, workers: 1, dispatch: 'natural' });
+    const other = source.free.pop()!;
+    submit(4);
+    await clock.flush();
+    expect([sent(), source.waiting.size]).toEqual([[[0, 1, 2, 3]], 0]);
+    source.giveBack(other);
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2, 3],
+      [2, 3],
+    ]);
+  });
+
+  test('stays when as many batches are open as may be', async () => {
+    const { clock, submit, sent, source } = setup({
+      pools: 2,
+      workers: 1,
+      dispatch: 'natural',
+      maxConcurrentBatches: 1,
+    });
+    submit(4);
+    await clock.flush();
+    expect([sent(), source.free.length]).toEqual([[[0, 1, 2, 3]], 1]);
+  });
+});
+
 describe('M6 items that come back', () => {
   test('from a broken pool run elsewhere, in their old order and at once, and a second time fail', async () => {
     const { clock, source, submit, sent } = setup({ pools: 2, maxConcurrentBatches: 2 });
@@ -404,6 +505,18 @@ describe('M6 items that come back', () => {
       code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR',
       taskName: 'resize',
     });
+  });
+
+  test('from broken pools not in a row run elsewhere', async () => {
+    const { clock, source, submit } = setup();
+    const items = submit(3);
+    for (const reason of [new BrokenExecutorError('a'), new Error('died'), new BrokenExecutorError('b')]) {
+      await clock.flush();
+      source.pools[0].giveBack(reason);
+    }
+    await clock.flush();
+    source.pools[0].finish();
+    expect(states(items)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   });
 
   test('for another reason run elsewhere as often as it takes', async () => {
@@ -543,13 +656,14 @@ test('S27 S32 every item settles once, in order it begins, and every lease goes 
       fc.integer({ min: 1, max: 3 }),
       fc.integer({ min: 1, max: 3 }),
       fc.constantFrom('threshold' as const, 'natural' as const),
+      fc.constantFrom(5, 1000),
       fc.array(act, { maxLength: 60 }),
-      async (pools, workers, dispatch, acts) => {
+      async (pools, workers, dispatch, maxBatchSize, acts) => {
         const { clock, deadlines, source, dispatcher, pending, items, submit } = setup({
           pools,
           workers,
           dispatch,
-          maxBatchSize: 5,
+          maxBatchSize,
         });
         for (const each of acts) {
           const executor = source.pools['pool' in each ? each.pool % pools : 0];
@@ -580,6 +694,20 @@ test('S27 S32 every item settles once, in order it begins, and every lease goes 
           if (pending.size >= 3 || (dispatch === 'natural' && pending.size > 0)) {
             expect(source.free).toEqual([]);
           }
+          expect(clock.timers).toBeLessThanOrEqual(1);
+          if (maxBatchSize < 1000) continue;
+          // S33: no worker of an open batch idles while an item is due, or waits in another batch.
+          const loans = source.loans.map((each) => each.loan);
+          const idles = loans.some((loan) => loan.active && loan.inFlight < workers);
+          const isDue = pending.size >= 3 || (dispatch === 'natural' && pending.size > 0);
+          expect(idles && isDue).toBe(false);
+          const couldMove = source.loans.some(
+            ({ loan, executor }) =>
+              loan.inFlight > workers &&
+              loan.jobs().some((job) => executor.held.has(job) && !executor.begun.has(job)),
+          );
+          expect(idles && couldMove).toBe(false);
+          if (dispatch === 'natural') expect(couldMove && source.free.length > 0).toBe(false);
         }
         dispatcher.draining = true;
         for (let round = 0; round < 200 && (pending.size > 0 || dispatcher.batchesInFlight > 0); round++) {
@@ -597,5 +725,54 @@ test('S27 S32 every item settles once, in order it begins, and every lease goes 
       },
     ),
     { numRuns: 150 },
+  );
+});
+
+test('S6 S33 all are done within the ideal time and the longest item, whatever each takes (property)', async () => {
+  const bursts = fc.array(fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 12 }), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 3 }),
+      fc.integer({ min: 1, max: 3 }),
+      bursts,
+      async (pools, workers, costsOfBursts) => {
+        const { clock, source, submit, items } = setup({ pools, workers, dispatch: 'natural' });
+        const costs = costsOfBursts.flat();
+        const endsAt = new Map<ExecutorCall, number>();
+        let now = 0;
+        const beginAll = async (): Promise<void> => {
+          await clock.flush();
+          for (const executor of source.pools) {
+            for (const call of executor.calls) {
+              if (executor.begun.size === workers) break;
+              if (executor.begun.has(call)) continue;
+              executor.begun.add(call);
+              endsAt.set(call, now + costs[(call as Job).order]);
+            }
+          }
+        };
+        for (const burst of costsOfBursts) {
+          submit(burst.length);
+          await beginAll();
+        }
+        while (endsAt.size > 0) {
+          now = Math.min(...endsAt.values());
+          for (const [call, at] of endsAt) {
+            if (at > now) continue;
+            endsAt.delete(call);
+            source.pools.find(({ held }) => held.has(call))!.finishCall(call);
+          }
+          await beginAll();
+        }
+        expect(items.every(({ job }) => job.state === 'fulfilled')).toBe(true);
+        // Graham, 1966: while the last one to begin waited, no worker idled.
+        const total = costs.reduce((sum, cost) => sum + cost, 0);
+        expect(now).toBeLessThanOrEqual(total / (pools * workers) + Math.max(...costs));
+      },
+    ),
+    { numRuns: 60 },
   );
 });

@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BatchingLimits, batchSize, dueInMs, joiners, type Queue } from '../../../src/grinder/policy.ts';
+import {
+  type BatchingLimits,
+  batchSize,
+  dueInMs,
+  joiners,
+  type Queue,
+  spreadInMs,
+  surplus,
+} from '../../../src/grinder/policy.ts';
 
 const limits: fc.Arbitrary<BatchingLimits> = fc
   .record({
@@ -154,5 +162,55 @@ describe('S33 what joins an open batch', () => {
     expect(joiners(4, 9, 20, byThreshold)).toBe(0);
     expect(joiners(4, 1, 999, byThreshold)).toBe(1);
     expect(joiners(4, 1, 1000, byThreshold)).toBe(0);
+  });
+});
+
+describe('S33 what a batch holds beyond its workers', () => {
+  test('is what others may have, and leaves each of its workers one (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 64 }), fc.nat(200), (workers, unsettled) => {
+        const more = surplus(workers, unsettled);
+        expect(more).toBeGreaterThanOrEqual(0);
+        expect(unsettled - more).toBeLessThanOrEqual(workers);
+        if (more > 0) expect(unsettled - more).toBe(workers);
+      }),
+    );
+  });
+
+  test('is nothing where items may join, so that none goes to and fro (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 64 }),
+        fc.nat(200),
+        fc.nat(200),
+        limits,
+        (workers, unsettled, taken, by) => {
+          expect(Math.min(surplus(workers, unsettled), joiners(workers, unsettled, taken, by))).toBe(0);
+        },
+      ),
+    );
+  });
+});
+
+describe('S6 when a free pool takes over a part', () => {
+  test('is at once in natural dispatch and while draining, else once the newest item has waited long enough (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0, max: 2e6, noNaN: true }),
+        fc.boolean(),
+        limits,
+        (newestAgeMs, draining, by) => {
+          const ms = spreadInMs(newestAgeMs, draining, by);
+          expect(ms === 0).toBe(draining || by.dispatch === 'natural' || newestAgeMs >= by.maxWaitMs);
+          expect(ms).toBeGreaterThanOrEqual(0);
+          expect(ms).toBeLessThanOrEqual(by.maxWaitMs);
+        },
+      ),
+    );
+  });
+
+  test('is counted from its acceptance', () => {
+    expect(spreadInMs(4, false, byThreshold)).toBe(6);
+    expect(spreadInMs(10, false, byThreshold)).toBe(0);
   });
 });

@@ -17,6 +17,10 @@ class FakeLender implements LoanSource {
   readonly waiting = new Set<LoanRequest>();
   ended = 0;
 
+  hasIdlePool(): boolean {
+    return this.canLend;
+  }
+
   borrow(request: LoanRequest): () => void {
     if (this.refusal !== undefined) request.refused(this.refusal);
     else if (this.canLend) request.granted(this.lend(request));

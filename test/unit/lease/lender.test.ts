@@ -37,6 +37,8 @@ class Request implements LoanRequest, LoanHolder {
 
   jobOutcome(): void {}
 
+  jobWithdrawn(): void {}
+
   loanIdle(): void {}
 
   loanExpired(): void {
@@ -158,6 +160,33 @@ describe('M2 asking for a loan', () => {
     expect(waiters.map(({ error }) => error?.message)).toEqual(['stopped', 'stopped']);
     expect(waiters[0].error).not.toBe(waiters[1].error);
     expect([lender.waiting, clock.keepsAlive]).toEqual([0, false]);
+  });
+});
+
+describe('S6 a pool that idles', () => {
+  test('is one that is up and free while nobody waits', async () => {
+    const { clock, lender, borrow } = await setup({ maxPools: 2 });
+    const told: string[] = [];
+    const onIdle = (): void => void told.push('idle');
+    expect(lender.hasIdlePool(onIdle)).toBe(true);
+    const holders = [borrow('a'), borrow('b')];
+    const waiter = borrow('c');
+    await clock.flush();
+    expect(lender.hasIdlePool(onIdle)).toBe(false);
+    holders[0].request.loan!.release();
+    expect([waiter.request.told, told, lender.hasIdlePool(onIdle)]).toEqual([['granted'], [], false]);
+    holders[1].request.loan!.release();
+    expect([told, lender.hasIdlePool(onIdle)]).toEqual([['idle'], true]);
+  });
+
+  test('is told once to those who asked', async () => {
+    const { lender, borrow } = await setup();
+    const told: string[] = [];
+    const { request } = borrow('a');
+    expect(lender.hasIdlePool(() => void told.push('idle'))).toBe(false);
+    request.loan!.release();
+    borrow('b').request.loan!.release();
+    expect(told).toEqual(['idle']);
   });
 });
 

@@ -9,10 +9,15 @@ import { newJob, newJobs } from '../../support/test-jobs.ts';
 class Holder implements LoanHolder {
   readonly outcomes: [job: Job, outcome: Outcome][] = [];
   readonly told: string[] = [];
+  withdrawn = 0;
   lostBy: Error | undefined;
 
   jobOutcome(job: Job, outcome: Outcome): void {
     this.outcomes.push([job, outcome]);
+  }
+
+  jobWithdrawn(): void {
+    this.withdrawn++;
   }
 
   loanIdle(): void {
@@ -91,6 +96,21 @@ describe('a loan', () => {
     }
   });
 
+  test('S31 of an executor that says it is broken is over, and its pool is not lent again', () => {
+    const { loan, holder, executor, ends } = setup();
+    // From a package with a copy of the class of its own.
+    const error = Object.assign(new Error('worn out'), { code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR' });
+    executor.refuseNext = { after: 1, error };
+    loan.submit(newJobs(3));
+    expect([loan.active, loan.lost, holder.told, ends]).toEqual([false, error, ['lost'], []]);
+    expect(holder.statuses).toEqual([
+      [1, 'returned'],
+      [2, 'returned'],
+    ]);
+    executor.finish();
+    expect([holder.statuses.at(-1), ends]).toEqual([[0, 'fulfilled'], [true]]);
+  });
+
   test('S31 takes an executor that throws for one that takes nothing', () => {
     const { loan, holder, executor, ends } = setup();
     executor.throwNext = new TypeError('not allowed to');
@@ -118,7 +138,7 @@ describe('a loan', () => {
     loan.submit(jobs);
     executor.begin(1);
     for (const job of jobs) job.cancel(undefined);
-    expect(loan.inFlight).toBe(1);
+    expect([loan.inFlight, holder.withdrawn]).toEqual([1, 1]);
     expect(executor.calls).toEqual([jobs[0]]);
     executor.finish();
     expect([loan.inFlight, holder.told]).toEqual([0, ['idle']]);
@@ -178,7 +198,7 @@ describe('M4 a loan that expires', () => {
     const asked: unknown[] = [];
     const { takeBack } = executor;
     executor.takeBack = (call) => (asked.push(call), takeBack.call(executor, call));
-    expect(loan.takeBackAll()).toEqual(jobs.slice(2));
+    expect(loan.takeBack(Infinity)).toEqual(jobs.slice(2));
     expect(asked).toEqual(jobs.toReversed());
     expect(loan.inFlight).toBe(2);
   });
@@ -191,7 +211,7 @@ describe('M4 a loan that expires', () => {
     jobs[0].cancel(undefined);
     executor.begun.clear(); // As if it had not: the job has settled all the same.
     jobs[1].hasMoved = true;
-    expect(loan.takeBackAll()).toEqual([jobs[2]]);
+    expect(loan.takeBack(Infinity)).toEqual([jobs[2]]);
   });
 
   test('for good is revoked: what is not begun goes back, what runs is ended, and the pool comes back', () => {
@@ -311,7 +331,7 @@ test('M1 S27 a loan ends once and each job has at most one outcome, whatever hap
     'reject',
     'giveBack',
     'cancel',
-    'takeBackAll',
+    'takeBack',
     'release',
     'expire',
     'revoke',
@@ -332,7 +352,7 @@ test('M1 S27 a loan ends once and each job has at most one outcome, whatever hap
         else if (each === 'reject') executor.reject(reason);
         else if (each === 'giveBack') executor.giveBack(reason, 1);
         else if (each === 'cancel') jobs.find(({ hasSettled }) => !hasSettled)?.cancel(undefined);
-        else if (each === 'takeBackAll') takenBack.push(...loan.takeBackAll());
+        else if (each === 'takeBack') takenBack.push(...loan.takeBack(Infinity));
         else if (each === 'release') loan.release();
         else if (each === 'expire') loan.expireSoftly();
         else if (each === 'revoke') loan.revoke();
