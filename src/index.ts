@@ -40,6 +40,9 @@ export type { LeaseStats, ManagerStats } from './lease/stats.ts';
 
 export { WorkGrinder, type GrinderStopOptions } from './grinder/grinder.ts';
 export type { WorkGrinderOptions } from './grinder/grinder-options.ts';
+export type { MapArgs, MapOptions, MapOutcome } from './grinder/map-options.ts';
+export type { MapSource } from './grinder/map-source.ts';
+export type { Mapping } from './grinder/mapping.ts';
 export type { GrinderStats } from './grinder/stats.ts';
 
 export { connectGrinder } from './threads/connect.ts';

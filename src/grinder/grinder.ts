@@ -14,6 +14,9 @@ import type { GrinderThreadHandle } from '../wire/thread-handle.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Door } from './door.ts';
 import { type GrinderSettings, readGrinderOptions, type WorkGrinderOptions } from './grinder-options.ts';
+import { type MapArgs, type MapOptions, type MapOutcome, readMapOptions } from './map-options.ts';
+import { checkMapSource, type MapSource } from './map-source.ts';
+import { Mapping } from './mapping.ts';
 import { Pending } from './pending.ts';
 import { Room } from './room.ts';
 import { grinderStats, type GrinderStats, Totals } from './stats.ts';
@@ -36,6 +39,8 @@ export class WorkGrinder implements AsyncDisposable {
   readonly #queueTimeouts: QueueTimeouts;
   readonly #room = new Room();
   readonly #totals = new Totals();
+  /** Those that take elements. */
+  readonly #mappings = new Set<Mapping<unknown>>();
   #state: 'stopped' | 'started' | 'stopping' = 'stopped';
   #stopped: Promise<void> = Promise.resolve();
   #markStopped: () => void = () => {};
@@ -83,6 +88,8 @@ export class WorkGrinder implements AsyncDisposable {
       this.#state = 'stopping';
       this.#stopped = new Promise((resolve) => (this.#markStopped = resolve));
       this.#room.refuseAll(() => new GrinderStoppingError('the grinder is stopping'));
+      for (const mapping of this.#mappings)
+        mapping.failInput(new GrinderStoppingError('the grinder is stopping'));
       this.#dispatcher.draining = true;
     }
     if (this.#state === 'stopping') {
@@ -117,6 +124,42 @@ export class WorkGrinder implements AsyncDisposable {
   enqueue(task: unknown, args?: unknown, options?: unknown): WorkFuture<unknown> {
     const job = this.#accept('enqueue()', task, args, options);
     return futureOf(promiseOfLastJob(), job);
+  }
+
+  /**
+   * Runs a task for each element of an iterable, an async iterable or a stream, and yields the results, in order
+   * unless told otherwise. The element is the task's only argument; for another task, `args` makes them of it. At most
+   * `concurrency` elements are between the source and the reader, and a full queue (`maxQueueSize`) is waited for.
+   *
+   * It begins when the first result is asked for. An error, leaving the loop and `signal` cancel the jobs under way
+   * and close the source: see {@link Mapping}. Works in `pipeline()`, and with web streams by `ReadableStream.from()`.
+   * @throws as {@link enqueue}, at once; while it is read, the source's error, `CancelledError` when `signal` aborts,
+   *   and what {@link submit} rejects with
+   * @example
+   * for await (const digest of grinder.map(lines, hash)) console.log(digest);
+   */
+  map<E, R, S extends boolean = false>(
+    source: MapSource<E>,
+    task: Task<[element: E], R>,
+    options?: MapOptions<S>,
+  ): Mapping<S extends true ? MapOutcome<E, Awaited<R>> : Awaited<R>>;
+  map<E, A extends readonly unknown[], R, S extends boolean = false>(
+    source: MapSource<E>,
+    task: Task<A, R>,
+    options: MapOptions<S> & MapArgs<E, A>,
+  ): Mapping<S extends true ? MapOutcome<E, Awaited<R>> : Awaited<R>>;
+  map(source: unknown, task: unknown, options?: unknown): Mapping<unknown> {
+    this.#assertAccepting();
+    checkMapSource(source);
+    const resolved = resolveTask(task);
+    const settings = readMapOptions(options, this.#settings);
+    return new Mapping(source, settings, {
+      begin: (args) => this.accept(resolved, args, settings.submission, Infinity),
+      room: () => (this.#pending.size < this.#settings.maxQueueSize ? undefined : this.waitForRoom()),
+      placeUnused: () => this.placesFreed(1),
+      inputOpened: (mapping) => this.#mappings.add(mapping),
+      inputEnded: (mapping) => this.#mappings.delete(mapping),
+    });
   }
 
   /**

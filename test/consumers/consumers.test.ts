@@ -124,7 +124,7 @@ describe('the compiled consumers', () => {
   const types = '22';
   const outDir = 'out';
   const printed = {
-    'main.mjs': '49 64 a-b-c a later too 1.0 9,9,9 8 1,4 given\nERR_LEASEPOOL_TASK_NOT_FOUND true 1\n',
+    'main.mjs': '49 64 a-b-c a later too 1.0 9,9,9 8 1,4 1 4 given\nERR_LEASEPOOL_TASK_NOT_FOUND true 1\n',
     'main.cjs': '49 true\n',
     'dynamic.cjs': '7\n',
   };

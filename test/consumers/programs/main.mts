@@ -8,6 +8,8 @@ import {
   LeasepoolError,
   type Logger,
   type ManagerStats,
+  type MapOutcome,
+  type Mapping,
   type SubmitOptions,
   type TaskRef,
   TaskReferenceError,
@@ -62,6 +64,11 @@ const outcomes = await manager.withLease(async (lease: ExecutorLease) => {
   ];
 }, terms);
 
+const mapped: number[] = [];
+for await (const value of grinder.map([1, 2], square)) mapped.push(value);
+const mapping: Mapping<MapOutcome<string, string>> = grinder.map(['a'], tasks.join, { settled: true });
+await mapping.return();
+
 const error: unknown = await grinder
   .submit({ module: here.href, name: 'none' })
   .catch((reason: unknown) => reason);
@@ -77,6 +84,7 @@ console.log(
   ...awaited,
   inline,
   ...outcomes,
+  ...mapped,
   await grinder.submit(word),
 );
 console.log(error.code, counts.leased <= counts.maxPools, stats.totals.rejected);
@@ -85,3 +93,5 @@ console.log(error.code, counts.leased <= counts.maxPools, stats.totals.rejected)
 void (() => grinder.submit(square, ['7']));
 // @ts-expect-error an option there is not
 void (() => new WorkGrinder({ executorManager: manager, batchSize: 1 }));
+// @ts-expect-error elements of the wrong type
+void (() => grinder.map(['7'], square));
