@@ -464,7 +464,7 @@ describe('N4 a job that returns a promise', () => {
   test.each([
     ['calls back twice', (settle: (value: string) => void) => [settle('once'), settle('twice')]],
     ['calls back at once', (settle: (value: string) => void) => settle('once')],
-    ['gives nothing back', (settle: (value: string) => void) => void queueMicrotask(() => settle('once'))],
+    ['gives nothing back', (settle: (value: string) => void) => queueMicrotask(() => settle('once'))],
   ])('is answered once, whatever its own then does: it %s', async (_, then) => {
     const setting = setup();
     const promise = Object.assign(Promise.resolve('not asked'), { then });
