@@ -1,8 +1,10 @@
-// npm run bench [-- name ...]: each benchmark in a process of its own, then the ratios that have a target.
+// npm run bench [-- [--record] name ...]: each benchmark in a process of its own, then the ratios that have a target.
+// With --record all of it is kept in bench/results/, from which the documentation quotes.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Goal, printGoals } from './harness.ts';
+import { record } from './record.ts';
 
 const benchmarks = [
   'small-jobs',
@@ -17,9 +19,11 @@ const benchmarks = [
   'heap-per-job',
   'cancel',
   'from-thread',
+  'steps',
 ];
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : benchmarks;
+const names = process.argv.slice(2).filter((name) => name !== '--record');
+const wanted = names.length > 0 ? names : benchmarks;
 for (const name of wanted) {
   if (!benchmarks.includes(name)) {
     console.error(`No benchmark is called ${name}. There are: ${benchmarks.join(', ')}.`);
@@ -40,3 +44,4 @@ if (wanted.length > 1) {
   console.log('\n');
   printGoals(goals);
 }
+if (process.argv.includes('--record')) record(wanted);
