@@ -29,6 +29,7 @@ export const {
   holdIf,
   record,
   recordAndHold,
+  recordAndPause,
   recordValue,
   where,
   pause,
@@ -66,6 +67,12 @@ export const {
   recordAndHold: (log, entry, gate) => {
     append(log, entry);
     waitAt(gate);
+  },
+
+  /** @param {Int32Array} log @param {number} entry @param {number} ms */
+  recordAndPause: (log, entry, ms) => {
+    append(log, entry);
+    Atomics.wait(asleep, 0, 0, ms);
   },
 
   /** @param {Int32Array} log @param {{ readonly value: number }} entry */
