@@ -1,54 +1,27 @@
-import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
-
-const run = promisify(execFile);
+import { codeBlocks, compileBlocks, printedAndPromised } from '../support/code-blocks.ts';
 
 const readme = readFileSync('README.md', 'utf8');
 
-interface Block {
-  readonly name: string;
-  readonly code: string;
-}
+const blocks = codeBlocks('README.md');
 
-/** The code blocks. Each begins with the name of its file; they import each other by these names. */
-const blocks: Block[] = [...readme.matchAll(/^```(?:ts|js)\n([^]*?)^```$/gm)].map(([, code]) => ({
-  name: /^\/\/ ([\w-]+)\.ts\n/.exec(code)?.[1] ?? '',
-  code,
-}));
+const programs = blocks.filter(({ name }) => name !== 'tasks');
 
-const programs = blocks.filter(({ name }) => name !== 'tasks').map(({ name, code }) => ({ name, code }));
-
-/** Inside the package, so that 'leasepool' is the package itself. */
 const folder = 'build/readme';
 
-beforeAll(async () => {
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  for (const { name, code } of blocks) writeFileSync(join(folder, `${name}.ts`), code);
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../tsconfig.base.json' }));
-  const compiler = 'node_modules/typescript/bin/tsc';
-  await run(process.execPath, [compiler, '-p', folder]).catch((error: { stdout: string }) => {
-    throw new Error(error.stdout);
-  });
-});
+beforeAll(() => compileBlocks(blocks, folder));
 
 test('every code block is a file with a name', () => {
   expect(programs.length).toBeGreaterThan(0);
   expect(blocks.map(({ name }) => name)).not.toContain('');
 });
 
-test.each(programs)(
-  'the program $name prints what its comments say and exits by itself',
-  async ({ name, code }) => {
-    const expected = [...code.matchAll(/console\.log\(.*\); \/\/ (.*)$/gm)].map(([, comment]) => comment);
-    const { stdout, stderr } = await run(process.execPath, [join(folder, `${name}.js`)], { timeout: 20_000 });
-    expect(stderr).toBe('');
-    expect(stdout.trimEnd().split('\n')).toEqual(expected);
-  },
-);
+test.each(programs)('the program $name prints what its comments say and exits by itself', async (block) => {
+  const { printed, promised, stderr } = await printedAndPromised(block, folder);
+  expect(stderr).toBe('');
+  expect(printed).toEqual(promised);
+});
 
 test('the first program runs as it stands, on Node 20 under tsx', async () => {
   const isRunByNode = 'typescript' in process.features && process.features.typescript !== false;
