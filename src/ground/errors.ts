@@ -206,6 +206,7 @@ export type TaskErrorCode =
 export interface TaskErrorDetails extends ErrorDetails {
   readonly taskName: string;
   readonly freeVariables?: readonly string[] | undefined;
+  readonly taskNames?: readonly string[] | undefined;
 }
 
 /** The task cannot be found or cannot be sent; the message says why and what to do. */
@@ -218,10 +219,13 @@ export class TaskReferenceError extends LeasepoolError {
   declare readonly taskName: string;
   /** For `NOT_PORTABLE`: the outer variables it uses. */
   readonly freeVariables?: readonly string[] | undefined;
+  /** For `NOT_FOUND`: the tasks that the module has. */
+  readonly taskNames?: readonly string[] | undefined;
 
   constructor(code: TaskErrorCode, message: string, details: TaskErrorDetails) {
     super(code, message, details);
     if (details.freeVariables !== undefined) this.freeVariables = details.freeVariables;
+    if (details.taskNames !== undefined) this.taskNames = details.taskNames;
   }
 }
 

@@ -210,11 +210,11 @@ function taskOf({ exports, names }: LoadedModule, { module, name }: Reference): 
   }
   const there = [
     ...new Set([...names.flatMap(definedNames), ...functionsOf(exports), ...functionsOf(exports['default'])]),
-  ];
+  ].toSorted();
   throw new TaskReferenceError(
     'ERR_LEASEPOOL_TASK_NOT_FOUND',
-    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.toSorted().join(', ')}): export it, or name it in a defineTasks() at the top level of the module.`,
-    { taskName: name },
+    `module ${module} has no task '${name}' (it has ${there.length === 0 ? 'none' : there.join(', ')}): export it, or name it in a defineTasks() at the top level of the module.`,
+    { taskName: name, taskNames: there },
   );
 }
 

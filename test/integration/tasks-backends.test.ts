@@ -63,7 +63,10 @@ describe.each(['thread', 'process'] as const)('tasks with backend %s', (backend)
       const error = await rejection(lease.run({ module: tasksUrl('manager-shapes.js').href, name }));
       expect(error).toBeInstanceOf(TaskReferenceError);
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_NOT_FOUND', taskName: name });
-      for (const there of ['hidden', 'twice', 'exported', 'default']) expect(error.message).toContain(there);
+      for (const there of ['hidden', 'twice', 'exported', 'default']) {
+        expect(error.message).toContain(there);
+        expect(error.taskNames).toContain(there);
+      }
       expect(error.message).not.toContain('notAFunction');
     },
   );

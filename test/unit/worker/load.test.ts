@@ -109,6 +109,7 @@ describe('T2: a task that its module exports', () => {
     async (name) => {
       const error = await failure(find(named, name));
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_TASK_NOT_FOUND', taskName: name });
+      expect(error.taskNames).toEqual(['count', 'cube', 'default', 'seenWhileLoading', 'square']);
       expect(error.message).toBe(
         `module ${named} has no task '${name}' (it has count, cube, default, seenWhileLoading, square): export it, or name it in a defineTasks() at the top level of the module.`,
       );
