@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { fakeGrinder, threadGrinder } from '../support/grinder.ts';
 import { rejection } from '../support/manager-start.ts';
 import { until } from '../support/until.ts';
-import { echo, fail, hold, square } from '../tasks/grinder-tasks.js';
+import { echo, fail, hold, holdIf, square } from '../tasks/grinder-tasks.js';
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 const upperCase = (text: string): string => text.toUpperCase();
@@ -190,16 +190,23 @@ describe('map and streams', () => {
   });
 
   test('a pipeline whose end fails destroys its source and cancels the jobs', async () => {
-    const { grinder } = await threadGrinder({ batchSizeThreshold: 1 });
-    const source = Readable.from(range(1000));
-    const broken = new Writable({
-      objectMode: true,
-      write: (_chunk, _encoding, done) => done(new Error('disk full')),
-    });
-    const mapped = pipeline(source, (values: AsyncIterable<number>) => grinder.map(values, square), broken);
+    const { grinder, gate } = await threadGrinder({ batchSizeThreshold: 1 });
+    const source = Readable.from([undefined, ...Array<Int32Array>(50).fill(gate.cells)]);
+    const mapped = pipeline(
+      source,
+      (cells: AsyncIterable<Int32Array | undefined>, pipe?: { signal: AbortSignal }) =>
+        grinder.map(cells, holdIf, { signal: pipe?.signal, settled: true }),
+      async (outcomes) => {
+        for await (const { status } of outcomes) {
+          expect(status).toBe('fulfilled');
+          await gate.untilBegun();
+          throw new Error('disk full');
+        }
+      },
+    );
     expect(await rejection(mapped)).toMatchObject({ message: 'disk full' });
     expect(source.destroyed).toBe(true);
-    await until(() => grinder.stats().pending + grinder.stats().inFlight === 0);
+    expect(grinder.stats()).toMatchObject({ pending: 0, totals: { fulfilled: 1 } });
   });
 
   test('a pipeline whose job fails destroys its source', async () => {
