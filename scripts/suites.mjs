@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 /** The suites are the folders of test/. Each is required: one that does not run counts as a failure. */
 export const suites = {
   fast: ['unit', 'integration', 'packaging', 'examples'],
-  slow: ['conformance', 'consumers'],
+  slow: ['conformance', 'consumers', 'command-line'],
   matrix: ['unit', 'integration', 'examples'],
 };
 
