@@ -247,7 +247,7 @@ const ending: readonly Situation[] = [
       const running = settledAll(await twoRunning(scene, pool));
       const closed = settled(pool.close(), 'close()');
       expectInnocent(await running, []);
-      expectValue({ ...(await closed), ...{ value: undefined } }, undefined, 'close()');
+      expectValue({ ...(await closed), value: undefined }, undefined, 'close()');
     },
   },
   {

@@ -1,6 +1,11 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, test } from 'vitest';
 import { codeBlocks, compileBlocks, printedAndPromised } from '../support/code-blocks.ts';
+
+const run = promisify(execFile);
 
 const readme = readFileSync('README.md', 'utf8');
 
