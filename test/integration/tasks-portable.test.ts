@@ -106,6 +106,7 @@ describe('a function of a kind that cannot travel', () => {
     ['a method that uses `this`', new Shape().count, /it uses `this`.*Pass what it needs/],
     ['one that uses `this`', evaluate('(function () { return this.corners; })'), /it uses `this`/],
     ['one that uses `super`', evaluate('({ m() { return super.toString(); } }).m'), /it uses `super`/],
+    ['one that uses `import.meta`', closures.usesImportMeta, /it uses `import\.meta`.*defineTasks\(/],
     ['one with eval()', evaluate('((scope) => () => eval("scope"))(1)'), /eval\(\)/],
     [
       'one that imports by a relative path',

@@ -21,6 +21,7 @@ export function callsNeighbour(value) {
 }
 export const usesLate = () => late;
 const late = 1;
+export const usesImportMeta = () => import.meta.url;
 
 /** Each call makes another function of the same text. */
 export const makeRounding = () => (value) => Math.round(value);

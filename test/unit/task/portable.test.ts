@@ -51,6 +51,10 @@ describe('N7: a function travels as text only when it is self-contained', () => 
     expect(variablesOf(task)).toEqual([variable]);
   });
 
+  it('one of a real module that uses import.meta, which only a module may, is refused', () => {
+    expect(portableTask(closures.usesImportMeta)).toMatchObject({ reason: 'it uses `import.meta`' });
+  });
+
   it('one of a real module that uses nothing is sent', () => {
     expect(sent(closures.selfContained)(9)).toBe(6);
   });
