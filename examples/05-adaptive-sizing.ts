@@ -20,7 +20,7 @@ async function show(users: number): Promise<void> {
   // Without it, the demand is looked at every `checkIntervalSeconds`.
   manager.notifyScaleChanged();
   while (manager.availableCount !== manager.desiredExecutorCount()) await delay(5);
-  console.log(`${users} users: ${manager.availableCount} pools`);
+  console.log(`users: ${users}, pools: ${manager.availableCount}`);
 }
 
 await show(0);

@@ -12,15 +12,13 @@ await using grinder = new WorkGrinder({ executorManager: manager, dispatch: 'nat
 await manager.start();
 await grinder.start();
 
-// Many callers. Each waits while too much is queued.
-async function count(line: number): Promise<number> {
+// A reader that is faster than the workers waits while too much is queued.
+const counts = [];
+for (let line = 0; line < 1000; line++) {
   await grinder.waitForRoom();
-  return grinder.submit(countWords, [`the line ${line} of a text`], { owner: `line ${line}` });
+  counts.push(grinder.enqueue(countWords, [`the line ${line} of a text`], { owner: `line ${line}` }));
 }
-let words = 0;
-for (let line = 0; line < 1000; line += 50)
-  for (const counted of await Promise.all(Array.from({ length: 50 }, (_, i) => count(line + i))))
-    words += counted;
+const words = (await Promise.all(counts)).reduce((sum, counted) => sum + counted, 0);
 console.log('Words:', words);
 
 // One that nobody wants any more.

@@ -29,7 +29,7 @@ const printed: Record<string, (stdout: string) => void> = {
   ]),
 
   '03-manual-release': is([
-    'Before: value=1',
+    'A job: value=1',
     'Active: false',
     'Draining: true',
     'Refused: ERR_LEASEPOOL_LEASE_EXPIRED',
@@ -47,11 +47,11 @@ const printed: Record<string, (stdout: string) => void> = {
   ]),
 
   '05-adaptive-sizing': is([
-    '0 users: 1 pools',
-    '11 users: 2 pools',
-    '25 users: 3 pools',
-    '1000 users: 3 pools',
-    '3 users: 1 pools',
+    'users: 0, pools: 1',
+    'users: 11, pools: 2',
+    'users: 25, pools: 3',
+    'users: 1000, pools: 3',
+    'users: 3, pools: 1',
   ]),
 
   '06-stats': is([
@@ -132,6 +132,11 @@ const names = readdirSync('examples')
 
 test('every numbered example is tested here', () => {
   expect(Object.keys(printed).sort()).toEqual(names.sort());
+});
+
+test('every numbered example is in the list of examples', () => {
+  const listed = readFileSync('examples/README.md', 'utf8').matchAll(/^\| \[([\w-]+)\]\((\1\.ts)\)/gm);
+  expect(Array.from(listed, ([, name]) => name)).toEqual(['00-hash-tree', ...names]);
 });
 
 describe.each(names)('%s', (name) => {
