@@ -3,6 +3,7 @@ import { encodeThrow } from '../wire/error-codec.ts';
 import type { Boot } from '../wire/frame.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
 import { outliveImportFailures, TaskLoader } from './load.ts';
+import { keepListening } from './keep-listening.ts';
 import type { HostPort } from './outbox.ts';
 import { Server } from './serve.ts';
 
@@ -18,7 +19,7 @@ export async function startServer(
   if (!(await announce(port, () => loader.preload(boot.preload)))) return undefined;
   const server = new Server({ port, asyncTasks: boot.asyncTasks, progress, loader });
   // The last moment of a worker that a job ends: what is finished still leaves.
-  process.on('exit', () => server.flushLast());
+  keepListening('exit', () => server.flushLast());
   return server;
 }
 

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { keepListening } from './keep-listening.ts';
 
 /** Not a file of its own: it has to be running before anything else is looked up. */
 const watch = `
@@ -13,7 +14,7 @@ const watch = `
  * cannot, so a thread of its own looks whose child it is.
  */
 export function endWithParent(parent: number): void {
-  process.on('disconnect', () => process.exit());
+  keepListening('disconnect', () => process.exit());
   const watchdog = new Worker(watch, {
     eval: true,
     execArgv: [],

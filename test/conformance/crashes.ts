@@ -38,6 +38,7 @@ const deaths: readonly Death[] = [
 const mischief: readonly (readonly [how: string, needs: readonly Need[]])[] = [
   ['sets process.exitCode', []],
   ['removes the listeners of its process', []],
+  ['removes the listeners of its process, and stays busy', []],
   ['closes parentPort', ['parentPort']],
   ['floods parentPort', ['parentPort']],
   ['sends messages of its own', ['an IPC channel']],

@@ -73,6 +73,10 @@ function end(how) {
 const mischief = {
   'sets process.exitCode': () => void (process.exitCode = 3),
   'removes the listeners of its process': () => void process.removeAllListeners(),
+  'removes the listeners of its process, and stays busy': () => {
+    process.removeAllListeners();
+    setInterval(() => {}, 1000);
+  },
   'closes parentPort': () => parentPort.close(),
   'floods parentPort': () => {
     for (let index = 0; index < 2000; index++) parentPort.postMessage({ leasepool: index });
