@@ -155,7 +155,7 @@ export class UnsupportedRuntimeError extends LeasepoolError {
   }
 }
 
-/** `ERR_LEASEPOOL_UNSUPPORTED_BACKEND`: `backend` is neither a known name nor an `ExecutorBackend`. */
+/** `ERR_LEASEPOOL_UNSUPPORTED_BACKEND`: `backend` is neither a known name nor an `ExecutorBackend`, or this runtime cannot have it. */
 export class UnsupportedBackendError extends LeasepoolError {
   static {
     named(this, 'UnsupportedBackendError');

@@ -19,7 +19,7 @@ import {
 } from '../ground/options.ts';
 import { moduleString } from '../task/reference.ts';
 import { notCloneable } from '../wire/cloneable.ts';
-import { fromBytes, toBytes } from '../wire/serialize.ts';
+import { fromBytes, serializationFailure, toBytes } from '../wire/serialize.ts';
 import type { SizingLimits } from './sizing.ts';
 
 export interface LeasedExecutorManagerOptions {
@@ -137,6 +137,7 @@ function readBackend(value: unknown): ManagerSettings['backend'] {
   if (value === undefined) return 'thread';
   if (typeof value === 'string') {
     const name = builtInNames.find((each) => each === value);
+    if (name === 'process') requireSerialization();
     if (name !== undefined) return name;
     const expected = builtInNames.map((each) => `"${each}"`).join(', ');
     throw new UnsupportedBackendError(
@@ -146,6 +147,13 @@ function readBackend(value: unknown): ManagerSettings['backend'] {
   const backend = withMethods<ExecutorBackend>('backend', value, ['createExecutor'])!;
   if (typeof backend.name !== 'string') throw invalidType('"backend.name" must be a string', backend.name);
   return backend;
+}
+
+function requireSerialization(): void {
+  const cause = serializationFailure();
+  if (cause === undefined) return;
+  const message = 'this runtime has no node:v8 Serializer, which backend "process" needs; use "thread"';
+  throw new UnsupportedBackendError(message, { cause });
 }
 
 function readPreload(value: unknown): readonly string[] {

@@ -11,6 +11,16 @@ export function toBytes(value: unknown): Buffer {
   return serializer.releaseBuffer();
 }
 
+/** Why values cannot be turned into bytes in this runtime; `undefined` where they can. Bun has the classes, and they throw. */
+export function serializationFailure(): unknown {
+  try {
+    toBytes(undefined);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** @throws when the bytes nest deeper than this thread's stack allows */
 export function fromBytes(bytes: Uint8Array): unknown {
   const deserializer = new CopyingDeserializer(bytes);
