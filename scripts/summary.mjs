@@ -4,7 +4,7 @@ import { runtimes } from './suites.mjs';
 
 let passed = 0;
 let failed = 0;
-for (const group of ['fast', 'slow', ...runtimes]) {
+for (const group of ['fast', 'slow', ...runtimes, 'others']) {
   const report = `reports/${group}.json`;
   if (!existsSync(report)) {
     console.log(`\n${group}\n  did not run to its end`);

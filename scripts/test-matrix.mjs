@@ -1,9 +1,9 @@
-// node scripts/test-matrix.mjs [node22 node24 ...]
+// node scripts/test-matrix.mjs [node22 node24 ... others]
 import { resolve } from 'node:path';
 import { run, runGroup, suiteStep } from './steps.mjs';
 import { runtimes, suites } from './suites.mjs';
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : runtimes;
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...runtimes, 'others'];
 const cwd = resolve('test/runtimes');
 
 // A package of its own: in the root, their `node` commands would stand before everybody's.
@@ -16,6 +16,13 @@ for (const script of ['build', 'build:examples']) {
 }
 
 for (const runtime of wanted) {
+  if (runtime === 'others') {
+    await runGroup(
+      runtime,
+      suites.others.map((name) => () => suiteStep(name, runtime)),
+    );
+    continue;
+  }
   const execPath = resolve(cwd, 'node_modules', runtime, 'bin/node');
   await runGroup(
     runtime,

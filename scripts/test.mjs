@@ -2,13 +2,23 @@
 import { runGroup, scriptStep, suiteStep } from './steps.mjs';
 import { suites } from './suites.mjs';
 
-const checks = ['build', 'build:examples', 'build:bench', 'format:check', 'lint', 'types', 'unused', 'shape'];
+const checks = [
+  'build',
+  'build:examples',
+  'build:bench',
+  'build:proof',
+  'format:check',
+  'lint',
+  'types',
+  'unused',
+  'shape',
+];
 
 const groups = {
   check: { scripts: checks, suites: ['unit'] },
   fast: { scripts: checks, suites: suites.fast },
   slow: {
-    scripts: ['build', 'build:examples', 'build:bench', 'install:consumers'],
+    scripts: ['build', 'build:examples', 'build:bench', 'build:proof', 'install:consumers'],
     suites: suites.slow,
     limitSeconds: 600,
   },
