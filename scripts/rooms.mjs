@@ -10,6 +10,7 @@ const rooms = [
   ['lease'],
   ['executor'],
   ['worker'],
+  ['diagnostics'],
   ['job'],
   ['task'],
   ['wire'],

@@ -29,6 +29,7 @@ export type {
   ExecutorBackend,
   ExecutorCall,
   ExecutorCreateOptions,
+  ExecutorMeter,
   SubmitReceipt,
 } from './executor/executor.ts';
 
@@ -49,6 +50,27 @@ export { connectGrinder } from './threads/connect.ts';
 export type { RemoteGrinder, ThreadSubmitOptions } from './threads/remote-grinder.ts';
 export type { ThreadFuture } from './threads/thread-future.ts';
 export type { GrinderThreadHandle } from './wire/thread-handle.ts';
+
+export type {
+  BatchMessage,
+  DiagnosedItem,
+  DiagnosticsMessages,
+  ItemSendMessage,
+  ItemSettleMessage,
+  ItemSubmitMessage,
+  LeaseAcquireMessage,
+  LeaseEndMessage,
+  LeaseExpireMessage,
+  LeaseLoseMessage,
+  PoolBreakMessage,
+  PoolCloseMessage,
+  PoolOpenMessage,
+  PoolUpMessage,
+  WorkerEndMessage,
+  WorkerStartMessage,
+  WorkerUpMessage,
+} from './diagnostics/channels.ts';
+export type { HistogramStats } from './diagnostics/histogram.ts';
 
 export type { Logger } from './ground/logger.ts';
 export {

@@ -54,6 +54,14 @@ export interface Executor {
   shutdown(options: { readonly timeoutSeconds: number }): Promise<void>;
 }
 
+/** What a pool tells of the time its work takes, for the manager's stats. Optional: what is not told is not in them. */
+export interface ExecutorMeter {
+  /** Workers have made so many calls, which ran so long in all. */
+  callsRan(calls: number, runSeconds: number): void;
+  /** A chunk has been answered: this is what it took beyond the run of its calls. */
+  chunkCarried(transportSeconds: number): void;
+}
+
 /** What is passed on to every worker thread. */
 export type WorkerSettings = Pick<WorkerOptions, 'env' | 'execArgv' | 'resourceLimits' | 'stdout' | 'stderr'>;
 
@@ -67,6 +75,7 @@ export interface ExecutorCreateOptions {
   readonly startTimeoutSeconds: number;
   readonly workerOptions: WorkerSettings | undefined;
   readonly logger: Logger;
+  readonly meter?: ExecutorMeter | undefined;
 }
 
 /** Makes executors for a manager. */

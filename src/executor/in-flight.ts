@@ -15,6 +15,7 @@ interface Chunk {
   readonly first: number;
   /** Index behind its last call. */
   readonly end: number;
+  readonly sentAtMs: number;
   /** The task of all its calls, when they have one. */
   readonly task: ResolvedTask | undefined;
   /** Tasks it made known to the worker. */
@@ -93,7 +94,12 @@ export class InFlight {
   }
 
   /** They have been sent, as one chunk. */
-  add(calls: readonly HeldCall[], task: ResolvedTask | undefined, newTasks: readonly ResolvedTask[]): void {
+  add(
+    calls: readonly HeldCall[],
+    task: ResolvedTask | undefined,
+    newTasks: readonly ResolvedTask[],
+    sentAtMs: number,
+  ): void {
     const first = this.#end;
     for (const call of calls) {
       const place = this.#end++ & mask;
@@ -102,7 +108,7 @@ export class InFlight {
       if (call.transfer.length > 0) call.hasMoved = true;
     }
     this.#held += calls.length;
-    this.#chunks.push({ first, end: this.#end, task, newTasks });
+    this.#chunks.push({ first, end: this.#end, sentAtMs, task, newTasks });
   }
 
   /** The next answer has come. @returns its call; `undefined` for a gap */
@@ -119,11 +125,12 @@ export class InFlight {
     return next !== undefined && this.#wanted.has(next);
   }
 
-  /** @returns whether a chunk has been answered as a whole */
-  endChunks(): boolean {
+  /** @returns when the first chunk that has now been answered as a whole was sent; `undefined` when none has */
+  endChunks(): number | undefined {
+    const sentAtMs = this.#chunks[0]?.sentAtMs;
     const before = this.#chunks.length;
     while (this.#chunks.length > 0 && this.#chunks[0].end <= this.#first) this.#chunks.shift();
-    return this.#chunks.length < before;
+    return this.#chunks.length < before ? sentAtMs : undefined;
   }
 
   /** @returns whether the call is here and will never run here */

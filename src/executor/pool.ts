@@ -1,3 +1,4 @@
+import { workerEnd, workerStart, workerUp } from '../diagnostics/channels.ts';
 import type { Clock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
 import { type BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
@@ -99,7 +100,9 @@ export class WorkerPool implements Executor, SlotOwner {
 
   slotUp(slot: Slot): void {
     if (this.#state !== 'open') return slot.kill();
-    this.#options.logger.debug('worker up', { pool: this.#options.name, worker: slot.number });
+    const { name: pool, logger } = this.#options;
+    logger.debug('worker up', { pool, worker: slot.number });
+    if (workerUp.hasSubscribers) workerUp.publish({ pool, worker: slot.number });
     this.#verdicts.add(slot.number);
     this.#readyWhenTried();
     this.#dispatch();
@@ -122,6 +125,8 @@ export class WorkerPool implements Executor, SlotOwner {
 
   slotDown(slot: Slot, failure: unknown): void {
     this.#slots[slot.number] = undefined;
+    if (workerEnd.hasSubscribers)
+      workerEnd.publish({ pool: this.#options.name, worker: slot.number, error: failure });
     if (this.#state !== 'open') {
       if (this.#slots.every((each) => each === undefined)) this.#markEnded();
       return;
@@ -147,6 +152,7 @@ export class WorkerPool implements Executor, SlotOwner {
         this.#deadlines,
         this.#clock.now(),
       );
+      if (workerStart.hasSubscribers) workerStart.publish({ pool: this.#options.name, worker: number });
     } catch (error) {
       this.#slots[number] = undefined;
       this.#retry(number, error);

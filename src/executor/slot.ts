@@ -55,6 +55,9 @@ export class Slot {
   #endReason: Error | undefined;
   /** A getter in an argument may run while it is copied, and submit in turn: not to this worker then. */
   #isPosting = false;
+  /** When a chunk was answered last, and how long the calls answered since have run. */
+  #answeredAtMs = 0;
+  #ranMs = 0;
   /** Answers up to here come once more, singly, because some could not be read. */
   #resending: 'no' | 'asked' | number = 'no';
   /** Answers behind those, by their first index: what was read once is not taken from a second copy. */
@@ -197,7 +200,7 @@ export class Slot {
     } finally {
       this.#isPosting = false;
     }
-    inFlight.add(calls, task, newTasks);
+    inFlight.add(calls, task, newTasks, now);
     for (const call of calls) this.#limits.watch(call, now);
     return undefined;
   }
@@ -248,8 +251,12 @@ export class Slot {
     this.proven = true;
     const { task } = this.#inFlight;
     const passed = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
-    if (task !== undefined && values.length > passed)
-      this.#owner.slotMeasured(task, values.length - passed, workMs);
+    const made = values.length - passed;
+    if (made > 0) {
+      this.#ranMs += workMs;
+      this.#options.meter?.callsRan(made, workMs / 1000);
+      if (task !== undefined) this.#owner.slotMeasured(task, made, workMs);
+    }
     let failure = 0;
     for (let offset = 0; offset < values.length; offset++) {
       if (failed?.[failure]?.offset === offset) this.#failed(failed[failure++].thrown);
@@ -271,7 +278,19 @@ export class Slot {
   #afterAnswers(): void {
     if (typeof this.#resending === 'number' && this.#inFlight.first >= this.#resending)
       this.#resending = 'no';
-    if (this.#inFlight.endChunks()) this.#freed();
+    const sentAtMs = this.#inFlight.endChunks();
+    if (sentAtMs === undefined) return;
+    this.#measureTransport(sentAtMs);
+    this.#freed();
+  }
+
+  /** While a worker makes the calls of one chunk the next waits for it: that is not transport. */
+  #measureTransport(sentAtMs: number): void {
+    const now = this.#deadlines.now();
+    const tookMs = now - Math.max(sentAtMs, this.#answeredAtMs) - this.#ranMs;
+    this.#options.meter?.chunkCarried(Math.max(0, tookMs) / 1000);
+    this.#answeredAtMs = now;
+    this.#ranMs = 0;
   }
 
   #freed(): void {

@@ -1,3 +1,4 @@
+import { batchTrace, type BatchMessage } from '../diagnostics/channels.ts';
 import type { Job, Outcome } from '../job/job.ts';
 import type { Loan, LoanHolder } from '../lease/loan.ts';
 
@@ -23,6 +24,8 @@ export class Batch implements LoanHolder {
   readonly #owner: BatchOwner;
   #isOpen = true;
   #hasEnded = false;
+  /** What its trace shows, when there is one. */
+  #trace: BatchMessage | undefined;
 
   constructor(loan: Loan, owner: BatchOwner) {
     this.loan = loan;
@@ -32,6 +35,15 @@ export class Batch implements LoanHolder {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Sends its first items. @param grinder whose they are, for its trace */
+  begin(jobs: readonly Job[], grinder: string): void {
+    if (!batchTrace.hasSubscribers) return this.send(jobs);
+    const { id, owner } = this.loan.terms;
+    this.#trace = { grinder, batch: owner!, leaseId: id, size: jobs.length };
+    batchTrace.start.runStores(this.#trace, () => this.send(jobs));
+    batchTrace.end.publish(this.#trace);
   }
 
   /** Sends items, all in one call. */
@@ -73,7 +85,11 @@ export class Batch implements LoanHolder {
     this.close();
   }
 
-  loanLost(): void {
+  loanLost(reason: Error): void {
+    if (this.#trace !== undefined) {
+      this.#trace.error = reason;
+      batchTrace.error.publish(this.#trace);
+    }
     this.close();
   }
 
@@ -81,5 +97,9 @@ export class Batch implements LoanHolder {
     if (this.#hasEnded || this.loan.inFlight > 0) return;
     this.#hasEnded = true;
     this.#owner.batchEnded(this);
+    if (this.#trace === undefined) return;
+    this.#trace.size = this.taken;
+    batchTrace.asyncStart.publish(this.#trace);
+    batchTrace.asyncEnd.publish(this.#trace);
   }
 }

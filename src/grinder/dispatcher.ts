@@ -1,3 +1,4 @@
+import { Histogram } from '../diagnostics/histogram.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { isBrokenExecutor, NotStartedError } from '../ground/errors.ts';
@@ -27,6 +28,10 @@ export interface DispatcherOwner {
 export class Dispatcher implements BatchOwner, LoanRequest {
   readonly leaseMs: number;
   readonly waitsOutBreak = true;
+  /** Seconds from acceptance to being sent. */
+  readonly queueWaits: Histogram = new Histogram();
+  /** Items that batches took. */
+  readonly batchSizes: Histogram = new Histogram({ isWhole: true });
   readonly #settings: GrinderSettings;
   readonly #pending: Pending;
   readonly #clock: Clock;
@@ -112,7 +117,8 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     if (jobs.length === 0) return batch.close();
     this.#numbered++;
     this.#owner.batchBegun();
-    batch.send(jobs);
+    this.#recordWaits(jobs, this.#clock.now());
+    batch.begin(jobs, this.#settings.ownerPrefix);
     this.#owner.placesFreed(jobs.length);
     this.look();
   }
@@ -154,6 +160,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   batchEnded(batch: Batch): void {
     this.#batches.delete(batch);
+    if (batch.taken > 0) this.batchSizes.record(batch.taken, 1, this.#clock.now());
     this.look();
   }
 
@@ -199,6 +206,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
       const room = this.#roomIn(batch, now);
       if (room === 0) continue;
       const jobs = this.#pending.take(room);
+      this.#recordWaits(jobs, now);
       batch.send(jobs);
       this.#owner.placesFreed(jobs.length);
     }
@@ -239,6 +247,17 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     const jobs = fullest.takeBack(count);
     if (jobs.length > 0) this.itemsGivenBack(jobs);
     return Infinity;
+  }
+
+  /** Jobs are in the order of acceptance: those of one millisecond are recorded together. */
+  #recordWaits(jobs: readonly Job[], now: number): void {
+    let first = 0;
+    for (let next = 1; next <= jobs.length; next++) {
+      const { acceptedAtMs } = jobs[first];
+      if (next < jobs.length && jobs[next].acceptedAtMs === acceptedAtMs) continue;
+      this.queueWaits.record(Math.max(0, now - acceptedAtMs) / 1000, next - first, now);
+      first = next;
+    }
   }
 
   #lookAgainIn(ms: number): void {

@@ -1,3 +1,4 @@
+import { Follower } from '../diagnostics/follower.ts';
 import { type Clock, systemClock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
 import { GrinderStoppingError, NotStartedError, QueueFullError, WrongThreadError } from '../ground/errors.ts';
@@ -41,6 +42,7 @@ export class WorkGrinder implements AsyncDisposable {
   readonly #totals = new Totals();
   /** Those that take elements. */
   readonly #mappings = new Set<Mapping<unknown>>();
+  readonly #follower: Follower;
   #state: 'stopped' | 'started' | 'stopping' = 'stopped';
   #stopped: Promise<void> = Promise.resolve();
   #markStopped: () => void = () => {};
@@ -62,6 +64,7 @@ export class WorkGrinder implements AsyncDisposable {
     this.#queueTimeouts = new QueueTimeouts(clock, this.#deadlines);
     this.#pending = new Pending(() => this.placesFreed(1));
     this.#dispatcher = new Dispatcher(this.#settings, this.#pending, clock, this.#deadlines, this);
+    this.#follower = new Follower(this, this.#settings.ownerPrefix);
     refuseCloning(this);
   }
 
@@ -173,12 +176,15 @@ export class WorkGrinder implements AsyncDisposable {
 
   /** Usable before start and after stop too. */
   stats(): GrinderStats {
+    const nowMs = this.#clock.now();
     const now = {
       started: this.#state === 'started',
       stopping: this.#state === 'stopping',
       pending: this.#pending.size,
-      oldestAgeMs: this.#pending.oldestAgeMs(this.#clock.now()),
+      oldestAgeMs: this.#pending.oldestAgeMs(nowMs),
       batchesInFlight: this.#dispatcher.batchesInFlight,
+      queueWaits: this.#dispatcher.queueWaits.read(nowMs),
+      batchSizes: this.#dispatcher.batchSizes.read(nowMs),
     };
     return grinderStats(this.#settings, now, this.#totals);
   }
@@ -264,13 +270,16 @@ export class WorkGrinder implements AsyncDisposable {
       throw new QueueFullError(`${this.#pending.size} items are waiting already (maxQueueSize)`, details);
     }
     const order = this.#totals.submitted++;
-    const job = new Job(task, args, submission, this, order, Math.ceil(submittedAtMs));
-    if (isAborted) job.cancel(submission.signal!.reason);
-    else {
+    const isFollowed = this.#follower.isWanted;
+    const account = isFollowed ? this.#follower : this;
+    const job = new Job(task, args, submission, account, order, Math.ceil(submittedAtMs));
+    if (!isAborted) {
       this.#pending.push(job);
       this.#queueTimeouts.watch(job);
       this.#dispatcher.look();
     }
+    if (isFollowed) this.#follower.submitted(job);
+    if (isAborted) job.cancel(submission.signal!.reason);
     return job;
   }
 

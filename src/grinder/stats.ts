@@ -1,3 +1,4 @@
+import { type HistogramStats, windowSeconds } from '../diagnostics/histogram.ts';
 import type { JobState } from '../job/job.ts';
 import type { GrinderSettings } from './grinder-options.ts';
 
@@ -22,6 +23,14 @@ export interface GrinderStats {
     readonly rejected: number;
     readonly cancelled: number;
     readonly batches: number;
+  };
+  /** Over the last `windowSeconds`. */
+  readonly histograms: {
+    readonly windowSeconds: number;
+    /** From the acceptance of an item, which is kept to the millisecond, until it is sent to an executor; one that is sent again is in it again. */
+    readonly queueWaitSeconds: HistogramStats;
+    /** Items that a batch took, those that joined it included; recorded when it ends. */
+    readonly batchSize: HistogramStats;
   };
 }
 
@@ -51,6 +60,8 @@ export interface GrinderNow {
   readonly pending: number;
   readonly oldestAgeMs: number;
   readonly batchesInFlight: number;
+  readonly queueWaits: HistogramStats;
+  readonly batchSizes: HistogramStats;
 }
 
 export function grinderStats(settings: GrinderSettings, now: GrinderNow, totals: Totals): GrinderStats {
@@ -66,5 +77,6 @@ export function grinderStats(settings: GrinderSettings, now: GrinderNow, totals:
     inFlight: totals.open - now.pending,
     batchesInFlight: now.batchesInFlight,
     totals: { submitted, fulfilled, rejected, cancelled, batches },
+    histograms: { windowSeconds, queueWaitSeconds: now.queueWaits, batchSize: now.batchSizes },
   };
 }

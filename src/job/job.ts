@@ -25,7 +25,8 @@ export interface JobKeeper {
 
 /** Whom it concerns that a job has settled. Told once per job, before its promise. */
 export interface JobAccount {
-  settled(job: Job): void;
+  /** @param error what its promise rejects with, if it does */
+  settled(job: Job, error: unknown): void;
 }
 
 type Resolve = (value: unknown) => void;
@@ -42,6 +43,13 @@ export function promiseOfLastJob(): Promise<unknown> {
   lastPromise = undefined; // Nothing of a job is kept once it has settled.
   lastResolve = ignore;
   return promise;
+}
+
+/** Calls what may construct other jobs before the promise of the last one has been asked for. */
+export function keepLastPromise(call: () => void): void {
+  const promise = lastPromise;
+  call();
+  lastPromise = promise;
 }
 
 const nothing: readonly unknown[] = [];
@@ -123,7 +131,7 @@ export class Job implements Listed<Job, JobKeeper> {
 
   fulfil(value: unknown): void {
     if (this.hasSettled) return;
-    this.#end('fulfilled', value);
+    this.#end('fulfilled', value, undefined);
   }
 
   reject(error: unknown): void {
@@ -151,14 +159,14 @@ export class Job implements Listed<Job, JobKeeper> {
 
   #fail(state: JobState, error: unknown): void {
     this.markHandled();
-    this.#end(state, Promise.reject(error));
+    this.#end(state, Promise.reject(error), error);
   }
 
-  #end(state: JobState, value: unknown): void {
+  #end(state: JobState, value: unknown, error: unknown): void {
     this.state = state;
     if (this.list === undefined) this.args = nothing;
     if (this.submission.signal !== undefined) unwatch(this.submission.signal, this);
-    this.#account.settled(this);
+    this.#account.settled(this, error);
     this.#resolve(value);
     this.#resolve = ignore;
   }

@@ -1,3 +1,4 @@
+import { Follower } from '../diagnostics/follower.ts';
 import type { Clock } from '../ground/clock.ts';
 import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
 import { List } from '../ground/list.ts';
@@ -44,6 +45,7 @@ export class ExecutorLease implements AsyncDisposable {
   readonly #lost = new AbortController();
   /** Jobs of this turn, which leave together at its end. */
   readonly #outbox: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
+  readonly #follower = new Follower(this);
   #jobs = 0;
 
   /** @internal */
@@ -187,13 +189,17 @@ export class ExecutorLease implements AsyncDisposable {
 
   #send(task: ResolvedTask, args: unknown, submission: Submission): Job {
     const tuple = readArgs(args);
-    const job = new Job(task, tuple, submission, this, this.#jobs++, Math.ceil(this.#tools.clock.now()));
-    if (submission.signal?.aborted === true) job.cancel(submission.signal.reason);
-    else {
+    const isFollowed = this.#follower.isWanted;
+    const account = isFollowed ? this.#follower : this;
+    const job = new Job(task, tuple, submission, account, this.#jobs++, Math.ceil(this.#tools.clock.now()));
+    const isAborted = submission.signal?.aborted === true;
+    if (!isAborted) {
       if (this.#outbox.size === 0) this.#tools.clock.soon(() => this.#flush());
       this.#outbox.push(job);
       this.#tools.queueTimeouts.watch(job);
     }
+    if (isFollowed) this.#follower.submitted(job);
+    if (isAborted) job.cancel(submission.signal!.reason);
     return job;
   }
 

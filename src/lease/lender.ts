@@ -1,3 +1,5 @@
+import { leaseAcquire, leaseEnd } from '../diagnostics/channels.ts';
+import { Histogram } from '../diagnostics/histogram.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { BrokenExecutorError } from '../ground/errors.ts';
@@ -34,6 +36,12 @@ export interface LoanSource {
   lendable(limit: number): number;
 }
 
+/** A request in line. */
+interface Waiting {
+  readonly request: LoanRequest;
+  readonly sinceMs: number;
+}
+
 interface OpenLoan {
   readonly pool: ManagedPool;
   readonly softExpiry: Deadline;
@@ -45,11 +53,13 @@ const neverMs = Number.MAX_SAFE_INTEGER;
 
 /** Lends pools, first come, first served, and sees to it that they come back in time. */
 export class Lender implements LoanSource, LoanHost {
+  /** Seconds that requests stood in line, those that were granted. */
+  readonly waits: Histogram = new Histogram();
   readonly #pools: Pools;
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #graceMs: number;
-  readonly #waiters = new Waiters<LoanRequest>();
+  readonly #waiters = new Waiters<Waiting>();
   readonly #loans = new Map<Loan, OpenLoan>();
   /** Want to know of a pool for which nobody waits. */
   readonly #watchers = new Set<() => void>();
@@ -105,7 +115,7 @@ export class Lender implements LoanSource, LoanHost {
       request.refused(refusal);
       return () => {};
     }
-    const waiter = this.#waiters.join(request);
+    const waiter = this.#waiters.join({ request, sinceMs: this.#clock.now() });
     this.#keepVigil();
     return () => this.#leave(waiter);
   }
@@ -114,8 +124,11 @@ export class Lender implements LoanSource, LoanHost {
   serveWaiters(): void {
     for (let next = this.#waiters.first; next !== undefined; next = this.#waiters.first) {
       const { canLend, refusal } = this.#pools;
-      if (canLend) this.#serve(this.#waiters.shift()!);
-      else if (refusal !== undefined && !next.waitsOutBreak) this.#waiters.shift()!.refused(refusal);
+      if (canLend) {
+        this.#waiters.shift();
+        this.#serve(next.request, next.sinceMs);
+      } else if (refusal !== undefined && !next.request.waitsOutBreak)
+        this.#waiters.shift()!.request.refused(refusal);
       else break;
     }
     this.#keepVigil();
@@ -126,8 +139,8 @@ export class Lender implements LoanSource, LoanHost {
 
   /** Nobody will be served any more. */
   refuseWaiters(makeError: () => Error): void {
-    for (let request = this.#waiters.shift(); request !== undefined; request = this.#waiters.shift())
-      request.refused(makeError());
+    for (let next = this.#waiters.shift(); next !== undefined; next = this.#waiters.shift())
+      next.request.refused(makeError());
     this.#keepVigil();
   }
 
@@ -147,17 +160,32 @@ export class Lender implements LoanSource, LoanHost {
   loanEnded(loan: Loan, retire: boolean): void {
     const { pool, softExpiry, hardExpiry } = this.#loans.get(loan)!;
     this.#loans.delete(loan);
+    if (leaseEnd.hasSubscribers) {
+      const { id: leaseId, owner, leasedAtMs } = loan.terms;
+      const heldSeconds = (this.#clock.now() - leasedAtMs) / 1000;
+      leaseEnd.publish({ leaseId, owner, pool: pool.name, heldSeconds });
+    }
     this.#deadlines.clear(softExpiry);
     this.#deadlines.clear(hardExpiry);
     this.#pools.takeBack(pool, retire);
   }
 
-  /** @returns `false` when there is nothing to lend */
-  #serve(request: LoanRequest): boolean {
+  /** @param sinceMs since when it has stood in line @returns `false` when there is nothing to lend */
+  #serve(request: LoanRequest, sinceMs?: number): boolean {
     const pool = this.#pools.lend();
     if (pool === undefined) return false;
-    request.granted(this.#open(pool, request));
+    const loan = this.#open(pool, request);
+    this.#tellGranted(loan, pool, sinceMs);
+    request.granted(loan);
     return true;
+  }
+
+  #tellGranted({ terms }: Loan, pool: ManagedPool, sinceMs: number | undefined): void {
+    const { id: leaseId, owner, leaseMs, leasedAtMs } = terms;
+    const waitedSeconds = sinceMs === undefined ? 0 : (leasedAtMs - sinceMs) / 1000;
+    this.waits.record(waitedSeconds, 1, leasedAtMs);
+    if (leaseAcquire.hasSubscribers)
+      leaseAcquire.publish({ leaseId, owner, pool: pool.name, leaseSeconds: leaseMs / 1000, waitedSeconds });
   }
 
   #open(pool: ManagedPool, { owner, leaseMs }: LoanRequest): Loan {
@@ -178,7 +206,7 @@ export class Lender implements LoanSource, LoanHost {
     return loan;
   }
 
-  #leave(waiter: Waiter<LoanRequest>): void {
+  #leave(waiter: Waiter<Waiting>): void {
     this.#waiters.leave(waiter);
     this.#keepVigil();
   }

@@ -1,3 +1,5 @@
+import { itemSend, leaseExpire, leaseLose } from '../diagnostics/channels.ts';
+import { tellSent } from '../diagnostics/follower.ts';
 import { isBrokenExecutor, LeaseExpiredError } from '../ground/errors.ts';
 import { List } from '../ground/list.ts';
 import type { Executor } from '../executor/executor.ts';
@@ -95,6 +97,7 @@ export class Loan implements JobKeeper {
       this.#inFlight.push(job);
     }
     const { submitted, error } = submitGuarded(this.#executor, jobs);
+    if (itemSend.hasSubscribers) tellSent(jobs.slice(0, submitted), this.terms.id);
     if (submitted >= jobs.length) return;
     const isBroken = isBrokenExecutor(error);
     if (isBroken) {
@@ -151,7 +154,10 @@ export class Loan implements JobKeeper {
   }
 
   expireSoftly(): void {
-    if (this.#state === 'active') this.#holder.loanExpired();
+    if (this.#state !== 'active') return;
+    const { id: leaseId, owner } = this.terms;
+    if (leaseExpire.hasSubscribers) leaseExpire.publish({ leaseId, owner });
+    this.#holder.loanExpired();
   }
 
   /** Hard expiry: what is not begun goes back to the holder, what runs is ended. */
@@ -173,6 +179,8 @@ export class Loan implements JobKeeper {
     this.#lost = reason;
     const wasActive = this.#state === 'active';
     this.#state = 'draining';
+    const { id: leaseId, owner } = this.terms;
+    if (leaseLose.hasSubscribers) leaseLose.publish({ leaseId, owner, error: reason });
     if (wasActive) this.#holder.loanLost(reason);
     this.#endWhenDrained();
   }

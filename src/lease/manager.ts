@@ -1,4 +1,5 @@
 import { builtInBackend } from '../executor/backends.ts';
+import { windowSeconds } from '../diagnostics/histogram.ts';
 import type { ExecutorBackend } from '../executor/executor.ts';
 import { type Clock, systemClock } from '../ground/clock.ts';
 import { Deadlines } from '../ground/deadline.ts';
@@ -156,7 +157,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
   }
 
   stats(): ManagerStats {
-    const { ledger } = this.#pools;
+    const { ledger, meter } = this.#pools;
     const now = this.#tools.clock.now();
     return {
       started: this.#state === 'started',
@@ -173,6 +174,12 @@ export class LeasedExecutorManager implements AsyncDisposable {
       workersPerPool: this.#settings.workersPerPool,
       waiting: this.#lender.waiting,
       leases: this.#lender.loans.map((loan) => leaseStats(loan, now)),
+      histograms: {
+        windowSeconds,
+        leaseWaitSeconds: this.#lender.waits.read(now),
+        transportSeconds: meter.transports.read(now),
+        runSeconds: meter.runs.read(now),
+      },
     };
   }
 

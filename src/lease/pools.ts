@@ -1,3 +1,4 @@
+import { poolBreak, poolClose, poolOpen, poolUp } from '../diagnostics/channels.ts';
 import type { ExecutorBackend } from '../executor/executor.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
@@ -5,6 +6,7 @@ import { BrokenExecutorError, LeasepoolError } from '../ground/errors.ts';
 import { Ledger } from './ledger.ts';
 import { ManagedPool } from './managed-pool.ts';
 import type { ManagerSettings } from './manager-options.ts';
+import { PoolMeter } from './pool-meter.ts';
 import { desiredPools, isDemand, unitsOf } from './sizing.ts';
 
 /** What the pools tell the manager. */
@@ -22,6 +24,7 @@ const shutdownSlackMs = 3_000;
 /** The pools of a manager: opens, lends, shrinks and closes them. */
 export class Pools {
   readonly ledger: Ledger<ManagedPool>;
+  readonly meter: PoolMeter;
   readonly #settings: ManagerSettings;
   readonly #backend: ExecutorBackend;
   readonly #clock: Clock;
@@ -46,6 +49,7 @@ export class Pools {
     owner: PoolsOwner,
   ) {
     this.ledger = new Ledger(settings.maxPools);
+    this.meter = new PoolMeter(clock);
     this.#settings = settings;
     this.#backend = backend;
     this.#clock = clock;
@@ -177,7 +181,10 @@ export class Pools {
       startTimeoutSeconds,
       workerOptions,
       logger,
+      meter: this.meter,
     };
+    if (poolOpen.hasSubscribers)
+      poolOpen.publish({ pool: name, backend: this.#backend.name, workers: workersPerPool });
     const pool = new ManagedPool(this.#backend, options, this.#clock.now());
     this.ledger.add(pool, state);
     logger.debug('pool opened', { pool: name });
@@ -189,6 +196,7 @@ export class Pools {
   }
 
   #cameUp(pool: ManagedPool): void {
+    if (poolUp.hasSubscribers) poolUp.publish({ pool: pool.name });
     if (this.ledger.stateOf(pool) !== 'starting') return;
     this.ledger.move(pool, 'available');
     pool.idleSinceMs = this.#clock.now();
@@ -209,6 +217,7 @@ export class Pools {
     const state = this.ledger.stateOf(pool);
     if (state === undefined || state === 'closing') return;
     this.#settings.logger.error('pool broke and is retired', { pool: pool.name, error });
+    if (poolBreak.hasSubscribers) poolBreak.publish({ pool: pool.name, error });
     pool.brokenBy = error;
     this.#brokenBy = error;
     this.#brokenUntil = this.#clock.now() + breakMs;
@@ -237,6 +246,7 @@ export class Pools {
     void closed.then(() => {
       this.ledger.remove(pool);
       logger.debug('pool closed', { pool: pool.name });
+      if (poolClose.hasSubscribers) poolClose.publish({ pool: pool.name });
       if (this.#open) this.#owner.poolFree();
     });
     const waited = this.#noLongerThan(closed, timeoutSeconds * 1000 + shutdownSlackMs, () => {

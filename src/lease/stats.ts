@@ -1,3 +1,4 @@
+import type { HistogramStats } from '../diagnostics/histogram.ts';
 import type { Loan } from './loan.ts';
 
 export interface LeaseStats {
@@ -30,6 +31,16 @@ export interface ManagerStats {
   /** Callers inside `acquire()`. */
   readonly waiting: number;
   readonly leases: readonly LeaseStats[];
+  /** Over the last `windowSeconds`. */
+  readonly histograms: {
+    readonly windowSeconds: number;
+    /** How long those who got a lease stood in line for it: callers of `acquire()`, and batches. */
+    readonly leaseWaitSeconds: HistogramStats;
+    /** What one chunk of calls took, from being sent (or from the answer before, if that came later) to its answer, less the run of its calls. */
+    readonly transportSeconds: HistogramStats;
+    /** What one call ran. Short ones are answered together, and each counts as their mean. */
+    readonly runSeconds: HistogramStats;
+  };
 }
 
 export function leaseStats(loan: Loan, now: number): LeaseStats {

@@ -27,6 +27,7 @@ function seeded(seed: number): (below: number) => number {
 
 describe('stats()', () => {
   const nothing = { submitted: 0, fulfilled: 0, rejected: 0, cancelled: 0, batches: 0 };
+  const empty = { count: 0, mean: 0, p50: 0, p90: 0, p99: 0, max: 0 };
 
   test('S32 has its fields before start, while started and after stop', async () => {
     const manager = new LeasedExecutorManager({ workersPerPool: 1 });
@@ -47,6 +48,7 @@ describe('stats()', () => {
       inFlight: 0,
       batchesInFlight: 0,
       totals: nothing,
+      histograms: { windowSeconds: 60, queueWaitSeconds: empty, batchSize: empty },
     };
     expect(grinder.stats()).toEqual(fields);
     await manager.start();
@@ -56,7 +58,7 @@ describe('stats()', () => {
     await grinder.stop();
     await manager.stop();
     const totals = { submitted: 1, fulfilled: 1, rejected: 0, cancelled: 0, batches: 1 };
-    expect(grinder.stats()).toEqual({ ...fields, totals });
+    expect(grinder.stats()).toEqual({ ...fields, totals, histograms: expect.anything() });
   });
 
   test('S32 shows the defaults', async () => {

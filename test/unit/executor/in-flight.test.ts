@@ -15,7 +15,7 @@ function setup(worker = 3) {
     const calls = testCalls(count, {}, sent);
     sent += count;
     inFlight.prepare(count);
-    inFlight.add(calls, testTask, []);
+    inFlight.add(calls, testTask, [], 1000 + sent);
     return calls;
   };
   return { progress, inFlight, left, send };
@@ -40,7 +40,7 @@ describe('the calls with one worker', () => {
     expect(send(300).every((call) => InFlight.workerOf(call.seat!) === 5)).toBe(true);
   });
 
-  test('free the room of a chunk when all of it is answered', () => {
+  test('free the room of a chunk when all of it is answered, and then say when it was sent', () => {
     const { inFlight, send } = setup();
     send(2);
     send(1);
@@ -49,9 +49,9 @@ describe('the calls with one worker', () => {
       return [inFlight.endChunks(), inFlight.chunks];
     });
     expect(after).toEqual([
-      [false, 2],
-      [true, 1],
-      [true, 0],
+      [undefined, 2],
+      [1002, 1],
+      [1003, 0],
     ]);
   });
 

@@ -8,6 +8,7 @@ import type { ResolvedTask } from '../../../src/wire/reference.ts';
 import { executorOptions, keepingLogger } from '../../support/executor-options.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type FakeWorker, FakeWorkers, TestCall, testCalls } from '../../support/fake-workers.ts';
+import { heard } from '../../support/heard.ts';
 
 const up = (worker: FakeWorker): void => worker.up();
 
@@ -462,6 +463,36 @@ describe('a worker that dies', () => {
     expect(results(calls)).toEqual(['rejected Error', 1, 2, 3]);
     expect(setting.workers.begun).toEqual([0, 1, 2, 3]);
   });
+});
+
+test('what can be seen of workers is that they start, come up and end, and why', async () => {
+  const events = heard(...['start', 'up', 'end'].map((event) => `leasepool:worker:${event}`));
+  const { workers, pool, clock } = await setup({ workers: 2, name: 'pool-7' });
+  const [first, second] = [0, 1].map((worker) => ({ pool: 'pool-7', worker }));
+  expect(events).toEqual([
+    ['leasepool:worker:start', first],
+    ['leasepool:worker:start', second],
+    ['leasepool:worker:up', first],
+    ['leasepool:worker:up', second],
+  ]);
+  events.length = 0;
+  const error = new Error('out of memory');
+  workers.all[1].fail(error);
+  workers.all[1].exit(1);
+  await clock.advance(1000);
+  expect(events).toEqual([
+    ['leasepool:worker:end', { ...second, error }],
+    ['leasepool:worker:start', second],
+    ['leasepool:worker:up', second],
+  ]);
+  events.length = 0;
+  const stopped = pool.shutdown({ timeoutSeconds: 1 });
+  await clock.flush();
+  await stopped;
+  expect(events).toEqual([
+    ['leasepool:worker:end', { ...first, error: undefined }],
+    ['leasepool:worker:end', { ...second, error: undefined }],
+  ]);
 });
 
 describe('M7 a pool that is shut down', () => {

@@ -18,6 +18,12 @@ function setup({ startTimeoutSeconds = 30 } = {}) {
   const told: string[] = [];
   const givenBack: TestCall[] = [];
   const measured: [ResolvedTask, number, number][] = [];
+  const ran: [calls: number, runSeconds: number][] = [];
+  const carried: number[] = [];
+  const meter = {
+    callsRan: (...run: [number, number]) => void ran.push(run),
+    chunkCarried: (seconds: number) => void carried.push(seconds),
+  };
   const downs: unknown[] = [];
   const owner: SlotOwner = {
     slotUp: () => void told.push('up'),
@@ -30,7 +36,7 @@ function setup({ startTimeoutSeconds = 30 } = {}) {
     3,
     owner,
     workers.spawn,
-    executorOptions({ startTimeoutSeconds, logger }),
+    executorOptions({ startTimeoutSeconds, logger, meter }),
     deadlines,
     clock.now(),
   );
@@ -45,6 +51,8 @@ function setup({ startTimeoutSeconds = 30 } = {}) {
     told,
     givenBack,
     measured,
+    ran,
+    carried,
     downs,
     send: (...calls: TestCall[]) => slot.send(calls, clock.now()),
   };
@@ -176,20 +184,53 @@ describe('calls sent to a worker', () => {
   });
 
   test('are measured by their task, those not made left out', () => {
-    const { slot, worker, send, measured } = setupUp();
+    const { slot, worker, send, measured, ran } = setupUp();
     const calls = testCalls(4);
     send(...calls);
     slot.takeBack(calls[1]);
     worker.work(4, 6);
     expect(measured).toEqual([[testTask, 3, 6]]);
+    expect(ran).toEqual([[3, 0.006]]);
   });
 
-  test('of several tasks in one chunk are not measured', () => {
-    const { worker, send, measured } = setupUp();
+  test('of several tasks in one chunk are not measured by task', () => {
+    const { worker, send, measured, ran } = setupUp();
     const other: ResolvedTask = { kind: 'source', source: '() => 1', name: 'other' };
     send(new TestCall([1]), new TestCall([2], { task: other }));
     worker.work(2, 6);
     expect(measured).toEqual([]);
+    expect(ran).toEqual([[2, 0.006]]);
+  });
+
+  test('are told as they are answered; their transport, chunk by chunk, is what these took beyond their run', () => {
+    const { clock, worker, send, ran, carried } = setupUp();
+    send(...testCalls(3));
+    clock.elapse(10);
+    worker.work(2, 4);
+    clock.elapse(5);
+    expect(carried).toEqual([]);
+    worker.work(1, 3);
+    expect(ran).toEqual([
+      [2, 0.004],
+      [1, 0.003],
+    ]);
+    expect(carried).toEqual([0.008]);
+  });
+
+  test('that wait behind another chunk are not in transport meanwhile', () => {
+    const { clock, worker, send, carried } = setupUp();
+    send(...testCalls(1));
+    send(...testCalls(1));
+    clock.elapse(100);
+    worker.work(1, 99);
+    clock.elapse(50);
+    worker.work(1, 48);
+    expect(carried).toEqual([0.001, 0.002]);
+    clock.elapse(1000);
+    send(...testCalls(1));
+    clock.elapse(7);
+    worker.work(1, 9);
+    expect(carried).toEqual([0.001, 0.002, 0]);
   });
 
   test('more than a worker can have at once follow when there is room', () => {

@@ -1,9 +1,12 @@
-import { describe, expect, test } from 'vitest';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { Batch, type BatchOwner } from '../../../src/grinder/batch.ts';
 import { LeaseExpiredError } from '../../../src/ground/errors.ts';
 import type { Job } from '../../../src/job/job.ts';
 import { Loan } from '../../../src/lease/loan.ts';
 import { FakeExecutor } from '../../support/fake-executor.ts';
+import { heard } from '../../support/heard.ts';
 import { newJob, newJobs, rejectionOf } from '../../support/test-jobs.ts';
 
 class Owner implements BatchOwner {
@@ -116,6 +119,69 @@ describe('S2 a batch', () => {
     expect([owner.told, ends]).toEqual([[], []]);
     executor.finish();
     expect([job.state, owner.told, ends]).toEqual(['cancelled', ['closed', 'ended'], [false]]);
+  });
+});
+
+describe('the trace of a batch', () => {
+  const events = (): ReturnType<typeof heard> =>
+    heard(
+      ...['start', 'end', 'asyncStart', 'asyncEnd', 'error'].map(
+        (event) => `tracing:leasepool:batch:${event}`,
+      ),
+    );
+  const names = (told: ReturnType<typeof heard>): string[] => told.map(([name]) => name.split(':').at(-1)!);
+  const message = { grinder: 'work-grinder', batch: 'work-grinder-batch-1', leaseId: 'pool-1-lease-1' };
+
+  test('starts before its first items are sent and ends when nothing of it runs any more', () => {
+    const { batch, executor } = setup();
+    const told = events();
+    const sent: number[] = [];
+    const start = heard('tracing:leasepool:batch:start');
+    batch.begin(newJobs(2), 'work-grinder');
+    sent.push(executor.batches.length);
+    batch.send(newJobs(1));
+    expect([names(told), sent]).toEqual([['start', 'end'], [1]]);
+    executor.finish();
+    expect(names(told)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
+    expect(start).toEqual([['tracing:leasepool:batch:start', { ...message, size: 2 }]]);
+    expect(told.at(-1)?.[1]).toEqual({ ...message, size: 3 });
+  });
+
+  test('has the stores bound to it while its items are sent', () => {
+    const { batch, executor } = setup();
+    const store = new AsyncLocalStorage<object>();
+    const { start } = tracingChannel<object, object>('leasepool:batch');
+    start.bindStore(store);
+    onTestFinished(() => void start.unbindStore(store));
+    const seen: unknown[] = [];
+    const submit = executor.submitBatch.bind(executor);
+    executor.submitBatch = (calls) => {
+      seen.push(store.getStore());
+      return submit(calls);
+    };
+    batch.begin(newJobs(1), 'work-grinder');
+    expect(seen).toEqual([{ ...message, size: 1 }]);
+    expect(store.getStore()).toBeUndefined();
+    executor.finish();
+  });
+
+  test('tells why its lease was taken away', () => {
+    const { batch, executor, loan } = setup();
+    const told = events();
+    batch.begin(newJobs(1), 'work-grinder');
+    executor.begin();
+    loan.revoke();
+    expect(names(told)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
+    expect(told.at(-1)?.[1].error).toBe(loan.lost);
+    expect(told.at(-1)?.[1].error).toBeInstanceOf(LeaseExpiredError);
+  });
+
+  test('is whole: one that began unheard is not told at its end', () => {
+    const { batch, executor } = setup();
+    batch.begin(newJobs(1), 'work-grinder');
+    const told = events();
+    executor.finish();
+    expect(told).toEqual([]);
   });
 });
 

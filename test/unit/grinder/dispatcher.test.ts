@@ -302,6 +302,36 @@ describe('S4 what batches take', () => {
   });
 });
 
+describe('S32 what is recorded of batches', () => {
+  test('is how long each item had waited when it was sent', async () => {
+    const { clock, dispatcher, submit } = setup();
+    submit(1);
+    await clock.advance(6);
+    submit(1);
+    await clock.advance(4);
+    expect(dispatcher.queueWaits.read(clock.now())).toMatchObject({ count: 2, mean: 0.007, max: 0.01 });
+    submit(3);
+    await clock.flush();
+    expect(dispatcher.queueWaits.read(clock.now()).count).toBe(2);
+  });
+
+  test('is how many items each took, those that joined it included, once it has ended', async () => {
+    const { clock, dispatcher, source, submit } = setup({ workers: 2 });
+    submit(3);
+    await clock.flush();
+    source.pools[0].finish(2);
+    submit(3);
+    await clock.flush();
+    expect(source.pools[0].batches.map((jobs) => jobs.length)).toEqual([3, 1]);
+    expect(dispatcher.batchSizes.read(clock.now()).count).toBe(0);
+    source.pools[0].finish();
+    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 1, mean: 4, p50: 4, max: 4 });
+    await clock.advance(10);
+    source.pools[0].finish();
+    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 2, mean: 3, max: 4 });
+  });
+});
+
 describe('S33 due items join an open batch', () => {
   test('when no further one can begin, one for each worker to spare, and begin none', async () => {
     const { clock, source, events, submit, sent } = setup({ workers: 4 });

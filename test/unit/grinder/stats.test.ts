@@ -9,7 +9,17 @@ const settings = {
   leaseSeconds: 60,
 } as GrinderSettings;
 
-const now = { started: true, stopping: false, pending: 0, oldestAgeMs: 0, batchesInFlight: 0 };
+const queueWaits = { count: 3, mean: 2, p50: 2, p90: 3, p99: 3, max: 3 };
+const batchSizes = { ...queueWaits, count: 1 };
+const now = {
+  started: true,
+  stopping: false,
+  pending: 0,
+  oldestAgeMs: 0,
+  batchesInFlight: 0,
+  queueWaits,
+  batchSizes,
+};
 
 describe('S32 the stats of a grinder', () => {
   test("have the page's seven fields, and more", () => {
@@ -30,6 +40,7 @@ describe('S32 the stats of a grinder', () => {
       inFlight: 1,
       batchesInFlight: 1,
       totals: { submitted: 5, fulfilled: 1, rejected: 0, cancelled: 0, batches: 2 },
+      histograms: { windowSeconds: 60, queueWaitSeconds: queueWaits, batchSize: batchSizes },
     });
   });
 

@@ -8,6 +8,7 @@ import { type LeasedExecutorManagerOptions, readManagerOptions } from '../../../
 import { Pools } from '../../../src/lease/pools.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakePools } from '../../support/fake-executor.ts';
+import { heard } from '../../support/heard.ts';
 import { newJobs } from '../../support/test-jobs.ts';
 
 /** Somebody who wants a loan, and what came of it. */
@@ -242,6 +243,52 @@ describe('M4 a loan', () => {
     const { clock, borrow } = await setup();
     borrow('a');
     expect(clock.keepsAlive).toBe(false);
+  });
+});
+
+describe('what can be seen of leases', () => {
+  test('is who got which pool after what wait, and how long they had it', async () => {
+    const events = heard('leasepool:lease:acquire', 'leasepool:lease:end');
+    const { clock, lender, borrow } = await setup();
+    const first = borrow('a', 10_000);
+    const second = borrow('b', 20_000);
+    await clock.advance(3000);
+    first.request.loan!.release();
+    await clock.advance(500);
+    second.request.loan!.release();
+    const [a, b] = ['leasepool-1-lease-1', 'leasepool-1-lease-2'].map((leaseId) => ({
+      leaseId,
+      pool: 'leasepool-1',
+    }));
+    expect(events).toEqual([
+      ['leasepool:lease:acquire', { ...a, owner: 'a', leaseSeconds: 10, waitedSeconds: 0 }],
+      ['leasepool:lease:end', { ...a, owner: 'a', heldSeconds: 3 }],
+      ['leasepool:lease:acquire', { ...b, owner: 'b', leaseSeconds: 20, waitedSeconds: 3 }],
+      ['leasepool:lease:end', { ...b, owner: 'b', heldSeconds: 0.5 }],
+    ]);
+    expect(lender.waits.read(clock.now())).toMatchObject({ count: 2, mean: 1.5, max: 3 });
+  });
+
+  test('is the wait of those who got one: whoever leaves the line is not recorded', async () => {
+    const { clock, lender, borrow } = await setup();
+    borrow('holder');
+    borrow('a').leave();
+    expect(lender.waits.read(clock.now()).count).toBe(1);
+  });
+
+  test('is that one expires, and is then revoked', async () => {
+    const { clock, lender, borrow } = await setup();
+    const events = heard('leasepool:lease:expire', 'leasepool:lease:lose', 'leasepool:lease:end');
+    const { loan } = borrow('a', 10_000).request;
+    await clock.advance(10_000);
+    const lease = { leaseId: 'leasepool-1-lease-1', owner: 'a' };
+    expect(events).toEqual([['leasepool:lease:expire', lease]]);
+    await clock.advance(15_000);
+    expect(events.slice(1)).toEqual([
+      ['leasepool:lease:lose', { ...lease, error: loan!.lost }],
+      ['leasepool:lease:end', { ...lease, pool: 'leasepool-1', heldSeconds: 25 }],
+    ]);
+    expect(lender.loans).toEqual([]);
   });
 });
 

@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { Follower } from '../../../src/diagnostics/follower.ts';
 import { BrokenExecutorError, LeaseExpiredError } from '../../../src/ground/errors.ts';
 import type { Job, Outcome } from '../../../src/job/job.ts';
 import { Loan, type LoanHolder } from '../../../src/lease/loan.ts';
 import { FakeExecutor } from '../../support/fake-executor.ts';
-import { newJob, newJobs } from '../../support/test-jobs.ts';
+import { heard } from '../../support/heard.ts';
+import { CountingAccount, newJob, newJobs } from '../../support/test-jobs.ts';
 
 class Holder implements LoanHolder {
   readonly outcomes: [job: Job, outcome: Outcome][] = [];
@@ -143,6 +145,22 @@ describe('a loan', () => {
     executor.finish();
     expect([loan.inFlight, holder.told]).toEqual([0, ['idle']]);
   });
+});
+
+test('a loan tells of the items that its pool has taken, before what becomes of them', () => {
+  const events = heard('leasepool:item:send', 'leasepool:item:settle');
+  const { loan, executor, holder } = setup();
+  const follower = new Follower(new CountingAccount());
+  const jobs = ['a', 'b', 'c'].map((owner) => newJob({ account: follower, options: { owner } }).job);
+  for (const job of jobs) follower.submitted(job);
+  executor.refuseNext = { after: 2, error: new Error('full') };
+  holder.jobOutcome = (job, outcome) => void (outcome.status === 'rejected' && job.reject(outcome.reason));
+  loan.submit(jobs);
+  expect(events.map(([name, { item, leaseId }]) => [name, item.owner, leaseId])).toEqual([
+    ['leasepool:item:send', 'a', 'pool-1-lease-1'],
+    ['leasepool:item:send', 'b', 'pool-1-lease-1'],
+    ['leasepool:item:settle', 'c', undefined],
+  ]);
 });
 
 describe('M3 a loan that is released', () => {

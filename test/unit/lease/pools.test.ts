@@ -8,6 +8,7 @@ import { Pools } from '../../../src/lease/pools.ts';
 import { keepingLogger } from '../../support/executor-options.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type FakeExecutor, FakePools } from '../../support/fake-executor.ts';
+import { heard } from '../../support/heard.ts';
 
 /** The pools of a manager, and what they told it. */
 function setup(options: LeasedExecutorManagerOptions = {}) {
@@ -149,6 +150,46 @@ describe('M6 starting', () => {
     void pools.stop(30);
     await clock.flush();
     expect(start).toMatchObject({ state: 'rejected', error: { code: 'ERR_LEASEPOOL_NOT_STARTED' } });
+  });
+});
+
+describe('what can be seen of pools', () => {
+  const listen = (): ReturnType<typeof heard> =>
+    heard(...['open', 'up', 'break', 'close'].map((event) => `leasepool:pool:${event}`));
+
+  test('is that they open, come up and close', async () => {
+    const events = listen();
+    const { pools, clock } = await started({ workersPerPool: 3 });
+    const pool = 'leasepool-1';
+    expect(events).toEqual([
+      ['leasepool:pool:open', { pool, backend: 'fake', workers: 3 }],
+      ['leasepool:pool:up', { pool }],
+    ]);
+    const stopped = pools.stop(0);
+    await clock.flush();
+    await stopped;
+    expect(events.slice(2)).toEqual([['leasepool:pool:close', { pool }]]);
+  });
+
+  test('is why they break', async () => {
+    const { backend, clock } = await started();
+    const events = listen();
+    const error = new BrokenExecutorError('no worker comes up');
+    backend.all[0].break(error);
+    await clock.flush();
+    expect(events).toEqual([
+      ['leasepool:pool:break', { pool: 'leasepool-1', error }],
+      ['leasepool:pool:close', { pool: 'leasepool-1' }],
+    ]);
+  });
+
+  test('is how long their calls run and their chunks travel, as they tell it', async () => {
+    const { backend, clock, pools } = await started();
+    const { meter } = backend.options[0];
+    meter!.callsRan(4, 0.02);
+    meter!.chunkCarried(0.001);
+    expect(pools.meter.runs.read(clock.now())).toMatchObject({ count: 4, mean: 0.005, max: 0.005 });
+    expect(pools.meter.transports.read(clock.now())).toMatchObject({ count: 1, mean: 0.001 });
   });
 });
 
