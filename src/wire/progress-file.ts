@@ -98,7 +98,12 @@ export class WorkerProgressFile implements WorkerProgress {
       this.#words[3] = index + ahead;
       writeSync(this.#fd, this.#words, 0, workerBytes, 0);
       readSync(this.#fd, this.#takenBack, 0, (ahead + 1) * wordBytes, takenBackAt(index));
-    } else writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+    } else {
+      writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+      // Its turn may have come later than it was claimed for: the host may have wanted it back meanwhile.
+      const place = (index - this.#claimedFrom) * wordBytes;
+      if (soon === 0) readSync(this.#fd, this.#takenBack, place, wordBytes, takenBackAt(index));
+    }
     return this.#takenBack[index - this.#claimedFrom] === 0;
   }
 

@@ -71,8 +71,18 @@ export function progressTests(open: () => Sides): void {
       expect(taken.slice(2)).toEqual([true, true]);
       for (const index of [1, 2, 3, 4, 5]) {
         const wasTaken = index === 1 || taken[index - 2];
-        expect(worker.begin(index, undefined, 0)).toBe(!wasTaken);
+        expect(worker.begin(index, undefined, 1)).toBe(!wasTaken);
       }
+    });
+  });
+
+  test('S27 one that was to begin soon, and whose turn comes later than that, is passed over when it was wanted back', () => {
+    withSides(({ host, worker }) => {
+      for (let index = 0; index < 4; index++) host.queue(index);
+      worker.begin(0, undefined, 3);
+      for (const index of [1, 3]) host.takeBack(index);
+      worker.finish(0, false);
+      expect([1, 2, 3].map((index) => worker.begin(index, undefined, 0))).toEqual([false, true, false]);
     });
   });
 
@@ -106,6 +116,8 @@ export function progressTests(open: () => Sides): void {
         withSides(({ host, worker }) => {
           const states: ('queued' | 'finished' | 'taken back' | 'passed over')[] = [];
           let next = 0;
+          /** The host wanted them back, and was told that they may begin. */
+          const wanted = new Set<number>();
           /** Index behind the last one that the worker may have kept for itself. */
           let kept = 0;
           for (const each of acts) {
@@ -121,12 +133,13 @@ export function progressTests(open: () => Sides): void {
               const isTaken = host.takeBack(index);
               if (index >= kept) expect(isTaken).toBe(true);
               if (isTaken) states[index] = 'taken back';
+              else wanted.add(index);
             } else {
               for (let i = 0; i < each.count && next < states.length; i++, next++) {
                 const soon = Math.min(each.soon, states.length - next - 1);
                 kept = Math.max(kept, next + soon + 1);
                 const begins = worker.begin(next, undefined, soon);
-                expect(begins).toBe(states[next] === 'queued');
+                if (!wanted.has(next)) expect(begins).toBe(states[next] === 'queued');
                 if (begins) {
                   expect(host.takeBack(next)).toBe(false);
                   worker.finish(next, false);
