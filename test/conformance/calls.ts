@@ -334,6 +334,20 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row(
+    'N4 a promise has one outcome, whatever its own then does, and so have its mates',
+    [],
+    async () => {
+      const bench = await subject.open();
+      const calls = ['promiseOfItsOwn', 'echo', 'promiseOfItsOwn', 'echo'].map((name, index) =>
+        bench.call(task(name), [index]),
+      );
+      bench.submit(calls);
+      expect(summaryOf(await bench.outcomesOf(calls))).toEqual([0, 1, 2, 3]);
+      expect(await bench.run(task('add'), [1, 2])).toBe(3);
+    },
+  );
+
+  subject.row(
     'N4 with asyncTasks: "reject" they fail with AsyncTaskError, and their mates do not',
     [],
     async () => {

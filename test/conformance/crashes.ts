@@ -1,6 +1,13 @@
 import { type CallOutcome, WorkerCrashedError } from 'leasepool';
 import { expect } from 'vitest';
-import { type Bench, range, reasonOf, summaryOf, taskOf } from '../support/executor-bench.ts';
+import {
+  type Bench,
+  range,
+  type RecordedCall,
+  reasonOf,
+  summaryOf,
+  taskOf,
+} from '../support/executor-bench.ts';
 import { FileGate, Ledger } from '../support/ledger.ts';
 import type { Need, Subject } from './subject.ts';
 
@@ -32,6 +39,16 @@ const deaths: readonly Death[] = [
   { how: 'SIGKILL', needs: ['sudden deaths'], sign: { signal: 'SIGKILL' }, isSudden: true },
   { how: 'abort()', needs: ['sudden deaths'], sign: { signal: 'SIGABRT' }, isSudden: true },
   { how: 'out of memory', needs: ['memory limits'], sign: {}, isSudden: true },
+];
+
+/** What is thrown may be hard to tell about. */
+const oddEnds = [
+  'an uncaught symbol',
+  'an uncaught function',
+  'an uncaught proxy',
+  'uncaught shared memory',
+  'a rejection without a reason',
+  'an exit after two timers',
 ];
 
 /** What a job may do to its worker, and what then comes of that job; its mates notice nothing. */
@@ -102,6 +119,41 @@ export function crashRows(subject: Subject): void {
       );
     }
   }
+
+  subject.row(
+    'N2 whatever is thrown where nobody catches it fails its call alone',
+    ['dying workers'],
+    async () => {
+      const bench = await subject.open({ workers: 2 });
+      const ledger = new Ledger();
+      const calls = oddEnds.flatMap((how, index) => [
+        bench.call(task('endAt'), [ledger.path, index, index, how]),
+        bench.call(task('echo'), [how]),
+      ]);
+      bench.submit(calls);
+      expect(summaryOf(await bench.outcomesOf(calls))).toEqual(
+        oddEnds.flatMap((how) => ['rejected ERR_LEASEPOOL_WORKER_CRASHED running', how]),
+      );
+      expect(ledger.sorted).toEqual(range(oddEnds.length));
+    },
+  );
+
+  subject.row(
+    'N1 a result that ends its worker while it is copied loses none of those before it',
+    ['dying workers'],
+    async () => {
+      const bench = await subject.open();
+      const send = (victim: number): RecordedCall[] =>
+        bench.sendAll(
+          task('endWhenCopied'),
+          range(jobs).map((entry) => [entry, victim]),
+        );
+      await bench.outcomesOf(send(-1)); // Known to be short: results wait for company.
+      const outcomes = await bench.outcomesOf(send(victim));
+      expect(reasonOf(outcomes.splice(victim, 1)[0])).toMatchObject({ exitCode: 4 });
+      expect(summaryOf(outcomes)).toEqual(range(jobs).filter((entry) => entry !== victim));
+    },
+  );
 
   subject.row(
     'N1 among many short calls, a death loses no result that had left',

@@ -38,6 +38,9 @@ const resisting = [
   ['hostileMessage', { name: 'TypeError' }],
   ['hostileName', { message: 'hides its name' }],
   ['proxiedError', {}],
+  ['growingErrors', { name: 'AggregateError', message: 'grows' }],
+  ['endlessErrors', { name: 'AggregateError', message: 'endless' }],
+  ['ofAnotherRealm', { name: 'RangeError', message: 'elsewhere', code: 'E_REALM' }],
 ] as const;
 
 const uncloneable = ['function', 'symbol', 'promise', 'weakMap', 'proxy', 'revokedProxy', 'getter'] as const;

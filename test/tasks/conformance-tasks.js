@@ -31,6 +31,17 @@ function hoard() {
   for (;;) hoarded.push(Array.from({ length: 100 }, (_, index) => ({ index })));
 }
 
+function throwLater(what) {
+  setImmediate(() => {
+    throw what;
+  });
+  return never;
+}
+
+function throwTrap() {
+  throw new Error('do not look');
+}
+
 /** Ways in which a job ends its worker. */
 const ends = {
   'exit(0)': () => process.exit(0),
@@ -53,6 +64,18 @@ const ends = {
     setImmediate(() => {
       throw null;
     });
+    return never;
+  },
+  'an uncaught symbol': () => throwLater(Symbol('thrown late')),
+  'an uncaught function': () => throwLater(() => {}),
+  'an uncaught proxy': () => throwLater(new Proxy({}, { get: throwTrap, getPrototypeOf: throwTrap })),
+  'uncaught shared memory': () => throwLater(new SharedArrayBuffer(8)),
+  'a rejection without a reason': () => {
+    void Promise.reject();
+    return never;
+  },
+  'an exit after two timers': () => {
+    setTimeout(() => setTimeout(() => process.exit(3), 1), 1);
     return never;
   },
   'out of memory': hoard,
@@ -152,6 +175,12 @@ export const tasks = defineTasks(import.meta.url, {
     const end = performance.now() + ms;
     while (performance.now() < end);
   },
+  noteAndSpin(ledger, entry, ms) {
+    note(ledger, entry);
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+    return entry;
+  },
   async resolveLater(value) {
     await delay(1);
     return value;
@@ -159,6 +188,11 @@ export const tasks = defineTasks(import.meta.url, {
   async rejectLater(message) {
     await delay(1);
     throw new TypeError(message);
+  },
+  /** A promise whose own `then` calls back at once, twice, and gives nothing back. */
+  promiseOfItsOwn(value) {
+    const then = (settle) => void [settle(value), settle('again')];
+    return Object.assign(Promise.resolve('not asked'), { then });
   },
   thenable: (value) => ({ then: (resolve) => setTimeout(() => resolve(value), 1) }),
   overflow: function overflow(depth = 0) {
@@ -207,6 +241,15 @@ export const tasks = defineTasks(import.meta.url, {
   killAt(entry, victim) {
     if (entry === victim) process.kill(process.pid, 'SIGKILL');
     return entry;
+  },
+  /** The same, when its result is copied. */
+  endWhenCopied(entry, victim) {
+    if (entry !== victim) return entry;
+    return {
+      get end() {
+        return process.exit(4);
+      },
+    };
   },
   /** Returns; its worker then waits at the gate, and ends. */
   endIdle(ledger, gate, how = 'exit(1)') {

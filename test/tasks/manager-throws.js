@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { defineTasks } from 'leasepool';
 
 class PaymentError extends Error {
@@ -72,6 +73,13 @@ const makers = {
       'name',
       Object.getOwnPropertyDescriptor(hostile, 'trap'),
     ),
+  growingErrors() {
+    const grow = () =>
+      Object.defineProperty(new AggregateError([], 'grows'), 'errors', { get: () => [grow(), grow()] });
+    return grow();
+  },
+  endlessErrors: () => Object.assign(new AggregateError([], 'endless'), { errors: new Array(2 ** 32 - 1) }),
+  ofAnotherRealm: () => runInNewContext('Object.assign(new RangeError("elsewhere"), { code: "E_REALM" })'),
   proxiedError: () => new Proxy(new Error('proxied'), { get: () => hostile.trap }),
 
   null: () => null,
