@@ -3,6 +3,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
 import { tasks } from './conformance-tasks.js';
 
@@ -89,40 +91,73 @@ await warm.grinder.stop();
 await warm.manager.stop();
 const before = await sameAs(census());
 
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc');
+/** Bytes in use after each twentieth of the deaths. */
+const heap = [];
+function weigh() {
+  collectGarbage();
+  heap.push(process.memoryUsage().heapUsed);
+}
+
 const { manager, grinder } = await start();
-const items = [];
+/** What became of each item, by its id. Bytes, so that what the test keeps does not look like a leak. */
+const most = 1_000_000;
+const settlements = new Uint8Array(most);
+const endings = new Uint8Array(most);
+const kinds = { innocent: 0, guilty: 1 };
+const guilt = new Uint8Array(most);
+const fates = ['value', 'running', 'finished', 'queued', 'limit', 'otherwise'];
+const otherwise = [];
+let items = 0;
 let unsettled = 0;
 let wake = silent;
 let killedFromOutside = 0;
 let timeLimits = 0;
 
+/** A thread that is ended while it comes up leaves files open, and that is Node's. */
+async function untilAllAreUp() {
+  const leases = await Promise.all([manager.acquire(), manager.acquire()]);
+  const meeting = join(folder, 'meeting');
+  writeFileSync(meeting, '');
+  await Promise.all(leases.flatMap((lease) => [1, 2].map(() => lease.run(tasks.meet, [meeting, 4]))));
+  await Promise.all(leases.map((lease) => lease.release()));
+}
+
+function fateOf({ code, phase, message }) {
+  if (code === 'ERR_LEASEPOOL_WORKER_CRASHED') return phase;
+  if (code === 'ERR_LEASEPOOL_TIMEOUT' && phase === 'run') return 'limit';
+  otherwise.push(`${code} ${phase} ${message}`);
+  return 'otherwise';
+}
+
 function submit() {
-  const id = items.length;
+  const id = items++;
   const dies = random() < 0.06;
   const isLimited = dies && random() < 0.2;
   const how = dies && !isLimited ? pick(ways) : undefined;
-  const item = { id, how, isLimited, settlements: 0 };
-  items.push(item);
+  guilt[id] = dies ? kinds.guilty : kinds.innocent;
   unsettled++;
   if (isLimited) timeLimits++;
   const promise = isLimited
     ? grinder.submit(tasks.hold, [ledger, id, join(folder, 'never')], { timeoutSeconds: 0.02 })
     : grinder.submit(tasks.endAtWhere, [ledger, id, how === undefined ? -1 : id, how]);
-  const settled = (what) => {
-    item.settlements++;
-    Object.assign(item, what);
+  const settled = (fate) => {
+    settlements[id]++;
+    endings[id] = fates.indexOf(fate);
     unsettled--;
     wake();
   };
   promise.then(
-    (value) => settled({ value }),
-    ({ code, phase, message }) => settled({ code, phase, message }),
+    () => settled('value'),
+    (error) => settled(fateOf(error)),
   );
 }
 
 const endAt = Date.now() + seconds * 1000;
 let nextKillAt = Date.now() + 100;
 while (deaths + timeLimits < wantedDeaths && Date.now() < endAt) {
+  if (deaths + timeLimits >= (wantedDeaths * (heap.length + 1)) / 20) weigh();
   while (unsettled < 100) submit();
   if (backend === 'process' && Date.now() > nextKillAt) {
     nextKillAt = Date.now() + 100 + random() * 200;
@@ -140,6 +175,7 @@ while (deaths + timeLimits < wantedDeaths && Date.now() < endAt) {
 }
 await grinder.stop();
 const { pending, inFlight, totals } = grinder.stats();
+await untilAllAreUp();
 await manager.stop();
 const after = await sameAs(before);
 
@@ -150,29 +186,28 @@ for (const line of readFileSync(ledger, 'utf8').split('\n')) {
 }
 rmSync(folder, { recursive: true, force: true });
 
-const ofInnocents = items.filter(({ how, isLimited }) => how === undefined && !isLimited);
+const ids = Array.from({ length: items }, (_, id) => id);
+const hadFate = (id, ...which) => which.includes(fates[endings[id]]);
+const innocents = ids.filter((id) => guilt[id] === kinds.innocent);
 console.log(
   JSON.stringify({
     deaths,
     timeLimits,
     killedFromOutside,
-    items: items.length,
+    items,
+    heap,
     faults,
-    notSettledOnce: items.filter(({ settlements }) => settlements !== 1).length,
+    notSettledOnce: ids.filter((id) => settlements[id] !== 1).length,
     begunTwice: [...begun.values()].filter((times) => times > 1).length,
     /** An item that has a result began; one of phase "queued" did not. */
-    contradictions: items.filter(({ id, value, phase }) =>
-      value !== undefined || phase === 'finished' ? !begun.has(id) : phase === 'queued' && begun.has(id),
+    contradictions: ids.filter((id) =>
+      hadFate(id, 'value', 'finished') ? !begun.has(id) : hadFate(id, 'queued') && begun.has(id),
     ).length,
-    guiltyThatSucceeded: items.filter(
-      ({ how, isLimited, code }) => (how !== undefined || isLimited) && code === undefined,
-    ).length,
-    innocentsRunning: ofInnocents.filter(({ phase }) => phase === 'running').length,
-    innocentsFinished: ofInnocents.filter(({ phase }) => phase === 'finished').length,
-    innocentsOtherwise: ofInnocents
-      .filter(({ code, phase }) => code !== undefined && phase !== 'running' && phase !== 'finished')
-      .map(({ code, phase, message }) => `${code} ${phase} ${message}`)
-      .slice(0, 5),
+    guiltyThatSucceeded: ids.filter((id) => guilt[id] === kinds.guilty && hadFate(id, 'value')).length,
+    innocentsRunning: innocents.filter((id) => hadFate(id, 'running')).length,
+    innocentsFinished: innocents.filter((id) => hadFate(id, 'finished')).length,
+    innocentsOtherwise: innocents.filter((id) => hadFate(id, 'queued', 'limit', 'otherwise')).length,
+    otherwise: otherwise.slice(0, 5),
     balance: { pending, inFlight, submitted: totals.submitted, settled: totals.fulfilled + totals.rejected },
     before,
     after,
