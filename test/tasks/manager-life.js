@@ -1,4 +1,4 @@
-// A program: `node manager-life.js <scenario>`. What keeps it alive is under test, so it has no handle of its own.
+// A program: `node manager-life.js <scenario> [<backend>]`. What keeps it alive is under test, so it has no handle of its own.
 import { createHook } from 'node:async_hooks';
 import { readdirSync } from 'node:fs';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
@@ -12,7 +12,12 @@ createHook(track).enable();
 
 const asleep = (ms) => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 const say = (text) => console.log(text);
-const options = { workersPerPool: 2, checkIntervalSeconds: 3600, defaultLeaseSeconds: 3600 };
+const options = {
+  backend: process.argv[3] ?? 'thread',
+  workersPerPool: 2,
+  checkIntervalSeconds: 3600,
+  defaultLeaseSeconds: 3600,
+};
 const preload = new URL('./manager-slow-start.js', import.meta.url);
 
 async function started(more) {

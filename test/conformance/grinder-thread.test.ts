@@ -1,0 +1,3 @@
+import { grinderConformance } from './grinder.ts';
+
+grinderConformance('thread');
