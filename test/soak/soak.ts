@@ -15,7 +15,7 @@ import { Visitors } from './visitors.ts';
 const roundMs = 4000;
 const mostOutstanding = 400;
 /** Nothing that a soak submits takes so long. */
-const hungAfterMs = 90_000;
+const hungAfterMs = 180_000;
 
 interface Job {
   readonly kind: JobKind;
@@ -83,7 +83,7 @@ export class Soak {
       executorManager: this.#manager,
       batchSizeThreshold: 10,
       maxWaitSeconds: 0.002,
-      leaseSeconds: 1,
+      leaseSeconds: 3,
       logger: report.logger,
     });
     this.#visitors = new Visitors(report);
