@@ -184,12 +184,19 @@ export class InFlight {
   takeLost(): { call: HeldCall; state: CallState }[] {
     const states: CallState[] = [];
     for (let index = this.#first; index < this.#end; index++) {
-      if (this.#calls[index & mask] !== undefined) states.push(this.#progress.stateOf(index));
+      const call = this.#calls[index & mask];
+      if (call !== undefined) states.push(this.#stateWhenLost(index, call));
     }
     const calls = this.#takeOut(this.#first, this.#end);
     this.#first = this.#end;
     this.#chunks.length = 0;
     return calls.map((call, place) => ({ call, state: states[place] }));
+  }
+
+  /** One that somebody wanted back, and that never began, is theirs after all. */
+  #stateWhenLost(index: number, call: HeldCall): CallState {
+    const state = this.#progress.stateOf(index);
+    return state === 'queued' && call.hasMoved !== true && this.#wanted.has(call) ? 'taken back' : state;
   }
 
   #takeOut(first: number, end: number): HeldCall[] {

@@ -270,9 +270,8 @@ export class Slot {
     const call = this.#inFlight.shift();
     if (call === undefined) return;
     if (thrown !== undefined) return call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
-    if (!wasWanted) return this.#owner.slotGaveBack([call]);
-    const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
-    call.settle({ status: 'returned', reason });
+    if (wasWanted) returnTo(call);
+    else this.#owner.slotGaveBack([call]);
   }
 
   #afterAnswers(): void {
@@ -346,8 +345,9 @@ export class Slot {
   #settleLost(exit: WorkerExit): HeldCall[] {
     const givenBack: HeldCall[] = [];
     for (const { call, state } of this.#inFlight.takeLost()) {
-      if (state !== 'queued') this.proven = true;
-      if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
+      if (state === 'begun' || state === 'finished') this.proven = true;
+      if (state === 'taken back') returnTo(call);
+      else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
       else {
         const reason = crashOf(exit, state);
         this.#logEnd(call, reason);
@@ -361,6 +361,12 @@ export class Slot {
     const fields = { pool: this.#options.name, worker: this.number, owner, task: task.name, error };
     this.#options.logger.warn('a job ended with its worker', fields);
   }
+}
+
+/** To whoever wanted it back: it has not begun. */
+function returnTo(call: HeldCall): void {
+  const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
+  call.settle({ status: 'returned', reason });
 }
 
 function refusal(call: HeldCall, error: unknown, port: WorkerPort): Unsendable {

@@ -111,6 +111,36 @@ export function managerConformance(backend: WorkerKind): void {
       expect(ledger.lines).toEqual(['held']);
     });
 
+    test('M4 S27 what is not begun never runs, also behind a job that was short so far: revoked or cancelled', async () => {
+      const {
+        lease: first,
+        manager,
+        ledger,
+        gate,
+      } = await leased({ workersPerPool: 1, leaseGraceSeconds: 0.1 });
+      const by = (lease: ExecutorLease) => (entry: number, from?: string, at?: string) =>
+        lease.enqueue(tasks.quickUnlessHeld, [from, entry, at]);
+      for (const _ of range(3)) await Promise.all(range(300).map((entry) => by(first)(entry)));
+      await first.release();
+
+      const quick = by(await manager.acquire({ leaseSeconds: 2 }));
+      for (const entry of range(40)) void quick(entry); // Results of the last millisecond may be lost.
+      const held = quick(40, ledger.path, gate.path);
+      const [cancelled, revoked] = [range(20, 100), range(20, 200)].map((entries) =>
+        entries.map((entry) => quick(entry, ledger.path)),
+      );
+      await ledger.untilHas(40);
+      for (const future of cancelled) future.cancel();
+      expect(summaryOf(await Promise.allSettled([held, ...cancelled, ...revoked]))).toEqual([
+        'ERR_LEASEPOOL_LEASE_EXPIRED',
+        ...range(20).map(() => 'ABORT_ERR'),
+        ...range(20).map(() => 'ERR_LEASEPOOL_LEASE_EXPIRED'),
+      ]);
+      gate.open();
+      expect(await manager.withLease((next) => next.run(tasks.add, [1, 2]))).toBe(3);
+      expect(ledger.lines).toEqual(['40']);
+    });
+
     test('M4 a long backlog of short jobs is never cut off: it goes on with new leases', async () => {
       const { grinder } = await grinding({
         batchSizeThreshold: 300,

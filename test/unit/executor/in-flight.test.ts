@@ -83,6 +83,20 @@ describe('the calls with one worker', () => {
     expect([inFlight.isEmpty, inFlight.held, inFlight.chunks]).toEqual([true, 0, 0]);
   });
 
+  test('S27 that somebody wanted back, and that it was about to begin, are theirs when it is gone', () => {
+    const { progress, inFlight, send } = setup();
+    const calls = send(3);
+    // A worker may say that it begins several; those behind the first are still to begin.
+    progress.takeBack = () => false;
+    for (const call of calls.slice(0, 2)) expect(inFlight.takeBack(call)).toBe(false);
+    progress.begin(0, undefined);
+    expect(inFlight.takeLost()).toEqual([
+      { call: calls[0], state: 'begun' },
+      { call: calls[1], state: 'taken back' },
+      { call: calls[2], state: 'queued' },
+    ]);
+  });
+
   test('that it could not read are as if they had not been sent, chunk by chunk', () => {
     const { inFlight, send } = setup();
     const [first] = send(1);
