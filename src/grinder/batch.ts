@@ -4,6 +4,8 @@ import type { Loan, LoanHolder } from '../lease/loan.ts';
 
 /** What a batch tells its grinder. */
 export interface BatchOwner {
+  /** Leases in a row that expired before anything had begun. */
+  fruitlessLeases: number;
   /** These items were not begun; they are in order. */
   itemsGivenBack(jobs: readonly Job[]): void;
   /** An item comes back, never begun, because of `reason`. */
@@ -16,6 +18,9 @@ export interface BatchOwner {
   batchEnded(batch: Batch): void;
 }
 
+/** So many leases in a row may expire while all they cover is still on its way. */
+const mostFruitless = 2;
+
 /** What one lease covers. Open until its lease softly expires or is lost, or nothing is left to do. */
 export class Batch implements LoanHolder {
   readonly loan: Loan;
@@ -24,6 +29,7 @@ export class Batch implements LoanHolder {
   readonly #owner: BatchOwner;
   #isOpen = true;
   #hasEnded = false;
+  #hasHadOutcome = false;
   /** What its trace shows, when there is one. */
   #trace: BatchMessage | undefined;
 
@@ -65,6 +71,7 @@ export class Batch implements LoanHolder {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
     else if (outcome.status === 'rejected') job.reject(outcome.reason);
     else if (!job.hasSettled) this.#owner.itemReturned(job, outcome.reason);
+    if (outcome.status !== 'returned') this.#hasHadOutcome = true;
     this.#owner.workerFreed();
     if (!this.#isOpen) this.#endWhenEmpty();
   }
@@ -81,7 +88,12 @@ export class Batch implements LoanHolder {
   /** The rest goes on with a new lease. */
   loanExpired(): void {
     if (!this.#isOpen) return;
-    this.#owner.itemsGivenBack(this.loan.takeBack(Infinity));
+    const { loan } = this;
+    const owner = this.#owner;
+    // A message that takes longer than a lease would be taken back and sent again for ever: its first item stays then.
+    const staying = owner.fruitlessLeases < mostFruitless ? 0 : 1;
+    owner.itemsGivenBack(loan.takeBack(loan.inFlight - staying));
+    owner.fruitlessLeases = this.#hasHadOutcome || loan.inFlight > 0 ? 0 : owner.fruitlessLeases + 1;
     this.close();
   }
 

@@ -39,6 +39,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
   readonly #owner: DispatcherOwner;
   /** Batches that hold a lease; the open ones count against `maxConcurrentBatches`. */
   readonly #batches = new Set<Batch>();
+  fruitlessLeases = 0;
   #open = 0;
   #numbered = 0;
   #draining = false;

@@ -245,6 +245,22 @@ describe('programs', () => {
   });
 });
 
+describe('leases that are shorter than the way of a message', () => {
+  test.each(['thread', 'process'] as const)(
+    'M4 its item runs all the same, backend %s',
+    { timeout: 60_000 },
+    async (backend) => {
+      const { grinder } = await grinderOn(
+        { backend, workersPerPool: 1 },
+        { leaseSeconds: 0.001, dispatch: 'natural' },
+      );
+      const large = new Uint8Array(2 ** 22);
+      const kinds = await Promise.all(range(3).map(() => grinder.submit(tasks.describe, [large])));
+      expect(kinds.map(({ kind }) => kind)).toEqual(range(3).map(() => '[object Uint8Array]'));
+    },
+  );
+});
+
 describe('crashes', () => {
   test('K20 when all workers of the only pool die while others wait for it, those are served', async () => {
     const manager = await startManager({ preload, workersPerPool: 2 });

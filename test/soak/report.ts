@@ -148,7 +148,8 @@ export class Report {
     console.log(`outcomes:\n${listed(this.#outcomes)}`);
     console.log(`done to the pools:\n${listed(this.#disturbances)}`);
     console.log(`logged:\n${listed(this.#logged)}`);
-    if (this.wrong.length > 0) console.log(`wrong:\n${this.wrong.slice(0, 20).join('\n')}`);
+    if (this.wrong.length > 0)
+      console.log(`wrong:\n${[...this.wrong.slice(0, 10), ...this.wrong.slice(10).slice(-10)].join('\n')}`);
     console.log(
       `${this.backend}: ${minutes} min, ${jobs} jobs, ${verified} verified, ` +
         `${verifiedFromAnotherThread} more from another thread, ${workerDeaths} worker deaths, ` +

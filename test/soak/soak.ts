@@ -1,5 +1,6 @@
 /** A soak: verified work in rounds, while workers die and everything else is done to them. */
 
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LeasedExecutorManager, LeasepoolError, WorkGrinder } from 'leasepool';
 import { answer } from './answer.ts';
@@ -56,6 +57,9 @@ export class Soak {
   #nextId = 1;
   #outstanding = new Set<Job>();
   #wake = (): void => {};
+  /** In the round that runs. */
+  readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: 20 });
+  #roundStartedAt = 0;
   #round: Round = { number: 0, jobs: [], weather: fairWeather() };
 
   constructor(backend: Backend, seed: number, report: Report) {
@@ -90,6 +94,7 @@ export class Soak {
   }
 
   async run(untilMs: number): Promise<void> {
+    this.#loopDelay.enable();
     await this.#manager.start();
     await this.#grinder.start();
     let before: Round | undefined;
@@ -97,6 +102,8 @@ export class Soak {
       // Each round can be drawn again without those before it.
       this.#random = randomFrom(this.#seed + number);
       this.#round = { number, jobs: [], weather: fairWeather() };
+      this.#loopDelay.reset();
+      this.#roundStartedAt = performance.now();
       this.#visitors.invite(this.#grinder, this.#ledgers.path(number));
       await this.#runRound(Math.min(untilMs, performance.now() + roundMs));
       // What was cancelled while it ran may have written to its ledger until now.
@@ -104,6 +111,7 @@ export class Soak {
       before = this.#round;
       this.report.endRound(number);
     }
+    this.#loopDelay.disable();
     await this.#visitors.end();
     await this.#within('grinder.stop()', this.#grinder.stop());
     await this.#within('manager.stop()', this.#manager.stop({ timeoutSeconds: 5 }));
@@ -117,6 +125,9 @@ export class Soak {
     return {
       round: this.#round.number,
       weather: this.#round.weather,
+      secondsOfTheRound: (performance.now() - this.#roundStartedAt) / 1000,
+      // A machine that gives this process no time looks like a hang.
+      longestLoopDelayMs: this.#loopDelay.max / 1e6,
       grinder: this.#grinder.stats(),
       manager: this.#manager.stats(),
       outstanding: [...this.#outstanding].slice(0, 20).map(({ kind, entry, isDirect }) => ({
@@ -194,7 +205,7 @@ export class Soak {
     };
     result.then(
       (value) => settle({ isRight: isRight(value), atMs: Date.now() }),
-      (error: unknown) => settle(outcomeOf(job.kind, job.entry.id, error)),
+      (error: unknown) => settle({ ...outcomeOf(job.kind, job.entry.id, error), isDirect: job.isDirect }),
     );
   }
 

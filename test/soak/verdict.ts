@@ -12,6 +12,8 @@ export interface Outcome {
   readonly message?: string;
   /** As `Date.now()` tells. */
   readonly atMs: number;
+  /** Submitted through a lease of its own, which may expire before a worker is there for it. */
+  readonly isDirect?: boolean;
 }
 
 /** What happened around it, in the same round. */
@@ -35,7 +37,7 @@ export const fairWeather = (): Weather => ({
 });
 
 /** A job that runs this long may find its lease revoked: its lease and its grace are over then. */
-const revocableAfterMs = 9000;
+const revocableAfterMs = 5000;
 
 const dying: ReadonlySet<JobKind> = new Set([
   'exits',
@@ -117,8 +119,10 @@ const rules: Record<string, Rule> = {
     begun === 0 && grinderStops + managerStops > 0,
   ERR_LEASEPOOL_TIMEOUT: (kind, { phase }, { begun }) =>
     phase === 'queue' ? kind === 'may be too late' && begun === 0 : kind === 'loops past its limit',
-  ERR_LEASEPOOL_LEASE_EXPIRED: (kind, { atMs }, { begunAtMs }) =>
-    kind === 'overstays its lease' || (begunAtMs !== undefined && atMs - begunAtMs > revocableAfterMs),
+  ERR_LEASEPOOL_LEASE_EXPIRED: (kind, { atMs, isDirect }, { begunAtMs }) =>
+    kind === 'overstays its lease' ||
+    (isDirect === true && begunAtMs === undefined) ||
+    (begunAtMs !== undefined && atMs - begunAtMs > revocableAfterMs),
   ERR_LEASEPOOL_WORKER_CRASHED: (kind, { phase, causeCode }, { begun }, weather) => {
     if (causeCode === 'ERR_LEASEPOOL_NOT_STARTED') return phase === 'running' && weather.managerStops > 0;
     if (phase === 'queued') return kind === 'moves' && begun === 0;

@@ -12,6 +12,7 @@ import { newJob, newJobs, rejectionOf } from '../../support/test-jobs.ts';
 class Owner implements BatchOwner {
   readonly told: string[] = [];
   freed = 0;
+  fruitlessLeases = 0;
   readonly givenBack: Job[][] = [];
   readonly returned: [job: Job, reason: unknown][] = [];
 
@@ -210,6 +211,41 @@ describe('M4 a batch whose lease expires', () => {
     expect(owner.givenBack).toEqual([jobs.slice(1)]);
     expect([owner.told, ends, batch.isOpen]).toEqual([['given back', 'closed'], [], false]);
     executor.finish();
+    expect([jobs[0].state, owner.told.at(-1), ends]).toEqual(['fulfilled', 'ended', [false]]);
+  });
+
+  test('counts those in a row in which nothing has begun', () => {
+    const { loan, batch, owner } = setup();
+    owner.fruitlessLeases = 1;
+    batch.send(newJobs(2));
+    loan.expireSoftly();
+    expect(owner.fruitlessLeases).toBe(2);
+  });
+
+  test.each([
+    ['something ran', (executor: FakeExecutor) => executor.finish(1)],
+    ['something runs', (executor: FakeExecutor) => executor.begin(1)],
+  ])('counts anew when %s', (_what, run) => {
+    const { executor, loan, batch, owner } = setup();
+    owner.fruitlessLeases = 1;
+    batch.send(newJobs(2));
+    run(executor);
+    loan.expireSoftly();
+    expect(owner.fruitlessLeases).toBe(0);
+  });
+
+  test('after two in which nothing had begun leaves the first item on its way, which may run then', () => {
+    const { executor, loan, batch, owner, ends } = setup();
+    owner.fruitlessLeases = 2;
+    const jobs = newJobs(3);
+    batch.send(jobs);
+    loan.expireSoftly();
+    expect([owner.givenBack, owner.told, owner.fruitlessLeases]).toEqual([
+      [jobs.slice(1)],
+      ['given back', 'closed'],
+      0,
+    ]);
+    executor.finish(1);
     expect([jobs[0].state, owner.told.at(-1), ends]).toEqual(['fulfilled', 'ended', [false]]);
   });
 
