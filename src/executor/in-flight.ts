@@ -1,3 +1,4 @@
+import { TimeoutError } from '../ground/errors.ts';
 import { type CallState, type HostProgress, inFlightLimit } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import type { ExecutorCall } from './executor.ts';
@@ -180,16 +181,16 @@ export class InFlight {
     return unsent;
   }
 
-  /** The worker is gone. @returns what it had, with how far it had come */
-  takeLost(): { call: HeldCall; state: CallState }[] {
+  /** The worker is gone. @returns what it had, up to index `end`, with how far it had come */
+  takeLost(end: number = this.#end): { call: HeldCall; state: CallState }[] {
     const states: CallState[] = [];
-    for (let index = this.#first; index < this.#end; index++) {
+    for (let index = this.#first; index < end; index++) {
       const call = this.#calls[index & mask];
       if (call !== undefined) states.push(this.#stateWhenLost(index, call));
     }
-    const calls = this.#takeOut(this.#first, this.#end);
-    this.#first = this.#end;
-    this.#chunks.length = 0;
+    const calls = this.#takeOut(this.#first, end);
+    this.#first = end;
+    this.endChunks();
     return calls.map((call, place) => ({ call, state: states[place] }));
   }
 
@@ -221,4 +222,10 @@ export class InFlight {
     if (this.#wanted.size > 0) this.#wanted.delete(call);
     this.#onLeave(call);
   }
+}
+
+/** To whoever wanted it back: it has not begun. */
+export function returnTo(call: HeldCall): void {
+  const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
+  call.settle({ status: 'returned', reason });
 }

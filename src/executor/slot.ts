@@ -1,5 +1,4 @@
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { TimeoutError } from '../ground/errors.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow, type EncodedThrow } from '../wire/error-codec.ts';
 import type { AnswerFrame, WorkerFrame } from '../wire/frame.ts';
@@ -8,10 +7,12 @@ import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
 import { chunksPerWorker } from './chunk.ts';
 import { crashOf, describeExit, type WorkerExit } from './crash.ts';
+import { EarlyAnswers } from './early-answers.ts';
 import type { ExecutorCreateOptions } from './executor.ts';
-import { type HeldCall, InFlight } from './in-flight.ts';
+import { type HeldCall, InFlight, returnTo } from './in-flight.ts';
 import type { Spawn, WorkerPort } from './port.ts';
 import { RunLimits } from './run-limits.ts';
+import { TransportTime } from './transport-time.ts';
 
 /** What a slot tells its pool. */
 export interface SlotOwner {
@@ -55,13 +56,11 @@ export class Slot {
   #endReason: Error | undefined;
   /** A getter in an argument may run while it is copied, and submit in turn: not to this worker then. */
   #isPosting = false;
-  /** When a chunk was answered last, and how long the calls answered since have run. */
-  #answeredAtMs = 0;
-  #ranMs = 0;
   /** Answers up to here come once more, singly, because some could not be read. */
   #resending: 'no' | 'asked' | number = 'no';
-  /** Answers behind those, by their first index: what was read once is not taken from a second copy. */
-  readonly #early = new Map<number, AnswerFrame>();
+  /** Answers behind those: what was read once is not taken from a second copy. */
+  readonly #early = new EarlyAnswers();
+  readonly #transport: TransportTime;
 
   constructor(
     number: number,
@@ -75,6 +74,7 @@ export class Slot {
     this.#owner = owner;
     this.#options = options;
     this.#deadlines = deadlines;
+    this.#transport = new TransportTime(options.meter);
     this.#port = spawn(options, {
       frame: (frame) => this.#receive(frame),
       unreadable: (error) => this.#unreadable(error),
@@ -233,18 +233,16 @@ export class Slot {
   }
 
   #answered(frame: AnswerFrame): void {
-    if (frame.first > this.#inFlight.first) this.#early.set(frame.first, frame);
-    for (let next: AnswerFrame | undefined = frame; next !== undefined; next = this.#nextEarly()) {
-      if (next.first === this.#inFlight.first) this.#settle(next);
-    }
+    if (frame.first > this.#inFlight.first) this.#early.keep(frame);
+    else if (frame.first === this.#inFlight.first) this.#settle(frame);
+    this.#settleEarly();
     this.#afterAnswers();
   }
 
-  #nextEarly(): AnswerFrame | undefined {
-    if (this.#early.size === 0) return undefined;
-    const frame = this.#early.get(this.#inFlight.first);
-    this.#early.delete(this.#inFlight.first);
-    return frame;
+  /** Answers that came before their turn, as far as it is their turn now. */
+  #settleEarly(): void {
+    const next = (): AnswerFrame | undefined => this.#early.take(this.#inFlight.first);
+    for (let frame = next(); frame !== undefined; frame = next()) this.#settle(frame);
   }
 
   #settle({ values, failed, workMs }: AnswerFrame): void {
@@ -253,8 +251,7 @@ export class Slot {
     const passed = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
     const made = values.length - passed;
     if (made > 0) {
-      this.#ranMs += workMs;
-      this.#options.meter?.callsRan(made, workMs / 1000);
+      this.#transport.callsRan(made, workMs);
       if (task !== undefined) this.#owner.slotMeasured(task, made, workMs);
     }
     let failure = 0;
@@ -279,17 +276,8 @@ export class Slot {
       this.#resending = 'no';
     const sentAtMs = this.#inFlight.endChunks();
     if (sentAtMs === undefined) return;
-    this.#measureTransport(sentAtMs);
+    this.#transport.chunkAnswered(sentAtMs, this.#deadlines.now());
     this.#freed();
-  }
-
-  /** While a worker makes the calls of one chunk the next waits for it: that is not transport. */
-  #measureTransport(sentAtMs: number): void {
-    const now = this.#deadlines.now();
-    const tookMs = now - Math.max(sentAtMs, this.#answeredAtMs) - this.#ranMs;
-    this.#options.meter?.chunkCarried(Math.max(0, tookMs) / 1000);
-    this.#answeredAtMs = now;
-    this.#ranMs = 0;
   }
 
   #freed(): void {
@@ -307,6 +295,7 @@ export class Slot {
     }
     const answered = this.#inFlight.shift();
     answered?.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
+    this.#settleEarly();
     this.#afterAnswers();
   }
 
@@ -341,10 +330,21 @@ export class Slot {
     this.#owner.slotDown(this, failure);
   }
 
-  /** Settles what was with the worker, by what it had begun. @returns the calls that can go elsewhere */
+  /** Settles what was with the worker: what has been answered before its turn, and the rest by what it had begun. @returns the calls that can go elsewhere */
   #settleLost(exit: WorkerExit): HeldCall[] {
     const givenBack: HeldCall[] = [];
-    for (const { call, state } of this.#inFlight.takeLost()) {
+    for (const early of this.#early.takeAll()) {
+      if (early.first < this.#inFlight.first) continue;
+      givenBack.push(...this.#settleLostTo(early.first, exit));
+      this.#settle(early);
+    }
+    givenBack.push(...this.#settleLostTo(this.#inFlight.end, exit));
+    return givenBack;
+  }
+
+  #settleLostTo(end: number, exit: WorkerExit): HeldCall[] {
+    const givenBack: HeldCall[] = [];
+    for (const { call, state } of this.#inFlight.takeLost(end)) {
       if (state === 'begun' || state === 'finished') this.proven = true;
       if (state === 'taken back') returnTo(call);
       else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
@@ -361,12 +361,6 @@ export class Slot {
     const fields = { pool: this.#options.name, worker: this.number, owner, task: task.name, error };
     this.#options.logger.warn('a job ended with its worker', fields);
   }
-}
-
-/** To whoever wanted it back: it has not begun. */
-function returnTo(call: HeldCall): void {
-  const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
-  call.settle({ status: 'returned', reason });
 }
 
 function refusal(call: HeldCall, error: unknown, port: WorkerPort): Unsendable {

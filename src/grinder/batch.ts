@@ -6,7 +6,7 @@ import type { Loan, LoanHolder } from '../lease/loan.ts';
 export interface BatchOwner {
   /** Leases in a row that expired before anything had begun. */
   fruitlessLeases: number;
-  /** These items were not begun; they are in order. */
+  /** These items were not begun. */
   itemsGivenBack(jobs: readonly Job[]): void;
   /** An item comes back, never begun, because of `reason`. */
   itemReturned(job: Job, reason: unknown): void;

@@ -15,6 +15,8 @@ export interface DispatcherOwner {
   /** Places in the queue have become free. */
   placesFreed(count: number): void;
   batchBegun(): void;
+  /** An executor has given the item back, and it waits as before. */
+  itemWaitsAgain(job: Job): void;
   /** Nothing waits and nothing runs any more. */
   idle(): void;
 }
@@ -85,7 +87,11 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   /** When this turn began to take items, in milliseconds. It will look at its end. */
   get turnMs(): number {
-    return (this.#turnMs ??= this.#clock.now());
+    if (this.#turnMs === undefined) {
+      this.#turnMs = this.#clock.now();
+      this.look(); // Whatever becomes of the item, the next turn has a time of its own.
+    }
+    return this.#turnMs;
   }
 
   /** Looks at the end of this turn. */
@@ -139,6 +145,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   itemsGivenBack(jobs: readonly Job[]): void {
     this.#pending.putBack(jobs);
+    for (const job of jobs) this.#owner.itemWaitsAgain(job);
     this.look();
   }
 

@@ -239,6 +239,11 @@ export class WorkGrinder implements AsyncDisposable {
   }
 
   /** @internal */
+  itemWaitsAgain(job: Job): void {
+    this.#queueTimeouts.waitsAgain(job);
+  }
+
+  /** @internal */
   idle(): void {
     if (this.#state === 'stopping') this.#end();
   }

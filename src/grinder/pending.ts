@@ -31,10 +31,10 @@ export class Pending implements JobKeeper {
     this.#list.push(job);
   }
 
-  /** Gives items back, which are in order. */
+  /** Gives items back. A batch that others have joined may have them in the order in which they came to it. */
   putBack(jobs: readonly Job[]): void {
     let next = this.#list.first;
-    for (const job of jobs) {
+    for (const job of jobs.toSorted((a, b) => a.order - b.order)) {
       while (next !== undefined && next.order < job.order) next = next.next;
       job.state = 'pending';
       if (next === undefined) this.#list.push(job);

@@ -24,6 +24,12 @@ export class QueueTimeouts {
     );
   }
 
+  /** An executor that would not let the job go has given it back, never begun: it may have waited too long meanwhile. */
+  waitsAgain(job: Job): void {
+    const { queueTimeoutMs } = job.submission;
+    if (queueTimeoutMs !== undefined && !this.#pending.has(job)) this.#due(job, queueTimeoutMs);
+  }
+
   /** The job has settled. */
   forget(job: Job): void {
     if (job.submission.queueTimeoutMs === undefined) return;

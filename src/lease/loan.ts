@@ -111,7 +111,8 @@ export class Loan implements JobKeeper {
 
   /**
    * Takes back up to `count` jobs that no worker has begun, the last ones first. Jobs whose memory has moved already
-   * stay: they cannot be sent again.
+   * stay: they cannot be sent again. Should nothing be left, the loan goes on until it is released: whoever gets the
+   * pool next must find these jobs in their place.
    * @returns them, in order
    */
   takeBack(count: number): Job[] {
@@ -119,15 +120,14 @@ export class Loan implements JobKeeper {
     // From the last: workers begin with the first.
     for (let job = this.#inFlight.last; job !== undefined && taken.length < count;) {
       const previous: Job | undefined = job.previous;
-      if (job.hasMoved !== true && !job.hasSettled && this.withdraw(job)) taken.push(job);
+      if (job.hasMoved !== true && !job.hasSettled && this.#takeBack(job)) taken.push(job);
       job = previous;
     }
     return taken.reverse();
   }
 
   withdraw(job: Job): boolean {
-    if (job.list !== this.#inFlight || this.#executor.takeBack?.(job) !== true) return false;
-    this.#inFlight.remove(job);
+    if (!this.#takeBack(job)) return false;
     this.#holder.jobWithdrawn();
     this.#afterLeaving();
     return true;
@@ -165,12 +165,13 @@ export class Loan implements JobKeeper {
     if (this.#state === 'ended') return;
     const reason = new LeaseExpiredError(`lease ${this.terms.id} has expired and was revoked`);
     const notBegun = this.takeBack(Infinity);
-    this.lose(reason);
     for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
+    this.lose(reason);
     for (const job of this.jobs()) {
       if (this.withdraw(job)) this.#holder.jobOutcome(job, { status: 'rejected', reason });
     }
     this.#endRunning(reason);
+    this.#endWhenDrained();
   }
 
   /** Takes the loan away from its holder. What is in flight still settles. */
@@ -188,6 +189,11 @@ export class Loan implements JobKeeper {
   /** The pool cannot be used again once this loan is over. */
   retirePool(): void {
     this.#retire = true;
+  }
+
+  #takeBack(job: Job): boolean {
+    if (job.list !== this.#inFlight || this.#executor.takeBack?.(job) !== true) return false;
+    return this.#inFlight.remove(job);
   }
 
   #endRunning(reason: Error): void {

@@ -670,6 +670,34 @@ describe('S30 answers that cannot be read', () => {
     expect(call.reason).toMatchObject({ name: 'WorkerCrashedError', phase: 'finished' });
   });
 
+  test('N1 of a worker that dies then do not cost what was read behind them', () => {
+    const { worker, send } = setupUp();
+    const calls = testCalls(4);
+    send(...calls);
+    for (const sends of ['sendUnreadable', 'send', 'sendUnreadable', 'send'] as const) {
+      worker.begin();
+      worker.finish(worker.current!.args[0]);
+      worker[sends]();
+    }
+    worker.exit(1);
+    expect(results(calls)).toEqual(['rejected WorkerCrashedError', 1, 'rejected WorkerCrashedError', 3]);
+  });
+
+  test('do not let what was read behind them be taken from a second copy', () => {
+    const { worker, send } = setupUp();
+    const calls = testCalls(3);
+    send(...calls);
+    worker.begin();
+    worker.finish('a');
+    worker.sendUnreadable();
+    worker.work(2);
+    worker.resend(
+      (value) => value === 'a',
+      () => 'changed',
+    );
+    expect(results(calls)).toEqual(['rejected NotCloneableError', 1, 2]);
+  });
+
   test('of a call that was taken back from the sender blame nobody', () => {
     const { slot, worker, send } = setupUp();
     const calls = testCalls(2);

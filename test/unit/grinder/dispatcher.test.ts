@@ -122,6 +122,7 @@ function setup({ pools = 1, workers = 2, ...settings }: Setup = {}) {
     {
       placesFreed: (count) => void (places.freed += count),
       batchBegun: () => void events.push('batch'),
+      itemWaitsAgain: () => {},
       idle: () => void events.push('idle'),
     },
   );

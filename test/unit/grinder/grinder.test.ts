@@ -13,6 +13,7 @@ interface Setup {
   readonly workers?: number;
   readonly maxConcurrentBatches?: number;
   readonly dispatch?: 'threshold' | 'natural';
+  readonly maxQueueSize?: number;
 }
 
 /** A grinder on a manager on pools that do what the test says. */
@@ -50,6 +51,55 @@ function crash(executor: FakeExecutor, reason: Error): void {
   executor.begun.clear();
   executor.giveBack(reason);
 }
+
+test('S33 a due item takes the place of one that was sent and withdrawn before it began, by a cancel or a queue timeout', async () => {
+  for (const options of [{}, { queueTimeoutSeconds: 0.1 }]) {
+    const { clock, backend, grinder } = await setup({ workers: 2, dispatch: 'natural' });
+    void grinder.enqueue(echo, [0]);
+    const sent = grinder.enqueue(echo, [1], options);
+    void grinder.enqueue(echo, [2]);
+    await clock.flush();
+    void grinder.enqueue(echo, [3]);
+    await clock.flush();
+    backend.last.begin(1);
+    backend.last.finish(1); // Two of three are left.
+    const sizes = (): number[] => backend.batches.map(({ length }) => length);
+    expect([sizes(), grinder.stats().pending]).toEqual([[3], 1]);
+    if (options.queueTimeoutSeconds === undefined) sent.cancel();
+    await clock.advance(100);
+    expect(sent.done()).toBe(true);
+    expect([sizes(), grinder.stats().pending]).toEqual([[3, 1], 0]);
+  }
+});
+
+test('S1 S32 what was refused or cancelled at once makes no later item older than it is', async () => {
+  const { clock, grinder } = await setup({ maxQueueSize: 1 });
+  void grinder.submit(echo, [0], { signal: AbortSignal.abort() }).catch(() => {});
+  await clock.advance(15);
+  const first = grinder.enqueue(echo, [1]);
+  expect(grinder.stats().oldestWaitSeconds).toBe(0);
+  await clock.advance(5);
+  expect(() => grinder.enqueue(echo, [2])).toThrow('waiting already');
+  await clock.advance(10);
+  first.cancel();
+  void grinder.enqueue(echo, [3]);
+  expect(grinder.stats().oldestWaitSeconds).toBe(0);
+  await clock.advance(19);
+  expect(grinder.stats().pending).toBe(1);
+});
+
+test('N3 an item given back after its queue timeout fails then, and does not wait for another worker to refuse it', async () => {
+  const { clock, backend, grinder } = await setup({ dispatch: 'natural' });
+  const first = grinder.enqueue(echo, [0], { queueTimeoutSeconds: 0.1 });
+  await clock.flush();
+  backend.last.takeBack = () => false;
+  await clock.advance(100);
+  expect(first.done()).toBe(false);
+  backend.last.giveBack(new Error('never begun'));
+  await expect(first).rejects.toMatchObject({ name: 'TimeoutError', phase: 'queue' });
+  await clock.flush();
+  expect(backend.batches).toHaveLength(1);
+});
 
 const pool = { pool: fc.nat() };
 const act = fc.oneof(

@@ -90,6 +90,9 @@ describe('S4 pending items', () => {
     const taken = pending.take(5);
     for (const index of [3, 0, 4, 1, 2]) pending.putBack([taken[index]]);
     expect(pending.all()).toEqual(jobs);
+    expect(pending.take(4)).toEqual(jobs.slice(0, 4));
+    pending.putBack([jobs[3], jobs[0], jobs[2], jobs[1]]);
+    expect(pending.all()).toEqual(jobs);
   });
 
   test('are taken from the front, as many as there are', () => {

@@ -60,6 +60,19 @@ describe('N3 a job with queueTimeoutSeconds', () => {
     expect(deadlines.size).toBe(0);
   });
 
+  test('that was with an executor when that was over, and comes back, fails at once', async () => {
+    const { clock, timeouts, keeper, accept } = setup();
+    const { job, promise } = accept(1);
+    timeouts.waitsAgain(job);
+    expect(job.hasSettled).toBe(false);
+    keeper.isWilling = false;
+    await clock.advance(1000);
+    keeper.isWilling = true;
+    timeouts.waitsAgain(job);
+    expect(await rejectionOf(promise)).toMatchObject({ name: 'TimeoutError', phase: 'queue' });
+    expect(keeper.list.size).toBe(0);
+  });
+
   test('that has settled before leaves no deadline', async () => {
     const { clock, accept } = setup();
     const { job } = accept(1);

@@ -252,6 +252,24 @@ describe('M4 a loan that expires', () => {
     expect(ends).toEqual([false]);
   });
 
+  test('S4 for good with nothing begun gives all back before its pool is free for others', () => {
+    const { loan, holder, ends } = setup();
+    loan.submit(newJobs(2));
+    holder.jobOutcome = (job, { status }) => holder.told.push(`${job.order} ${status}, ended ${ends.length}`);
+    loan.revoke();
+    expect(holder.told).toEqual(['0 returned, ended 0', '1 returned, ended 0', 'lost']);
+    expect(ends).toEqual([false]);
+  });
+
+  test('S4 softly with nothing begun has not ended before its holder has what it gives back', () => {
+    const { loan, holder, ends } = setup();
+    loan.submit(newJobs(2));
+    expect(loan.takeBack(Infinity)).toHaveLength(2);
+    expect([holder.told, ends]).toEqual([[], []]);
+    loan.release();
+    expect(ends).toEqual([false]);
+  });
+
   test('with nothing in flight, ends, and tells its holder once', () => {
     const { loan, holder, ends } = setup();
     loan.revoke();
@@ -370,7 +388,7 @@ test('M1 S27 a loan ends once and each job has at most one outcome, whatever hap
         else if (each === 'reject') executor.reject(reason);
         else if (each === 'giveBack') executor.giveBack(reason, 1);
         else if (each === 'cancel') jobs.find(({ hasSettled }) => !hasSettled)?.cancel(undefined);
-        else if (each === 'takeBack') takenBack.push(...loan.takeBack(Infinity));
+        else if (each === 'takeBack' && loan.active) takenBack.push(...loan.takeBack(Infinity));
         else if (each === 'release') loan.release();
         else if (each === 'expire') loan.expireSoftly();
         else if (each === 'revoke') loan.revoke();

@@ -1,0 +1,25 @@
+import type { AnswerFrame } from '../wire/frame.ts';
+
+/** Answers that came before those that stand before them, which could not be read: each waits for its turn. */
+export class EarlyAnswers {
+  readonly #frames = new Map<number, AnswerFrame>();
+
+  keep(frame: AnswerFrame): void {
+    this.#frames.set(frame.first, frame);
+  }
+
+  /** Those that answer the call with this index and what follows it. */
+  take(index: number): AnswerFrame | undefined {
+    if (this.#frames.size === 0) return undefined;
+    const frame = this.#frames.get(index);
+    this.#frames.delete(index);
+    return frame;
+  }
+
+  /** All that are left, in the order of their calls. */
+  takeAll(): AnswerFrame[] {
+    const frames = [...this.#frames.values()].toSorted((a, b) => a.first - b.first);
+    this.#frames.clear();
+    return frames;
+  }
+}
