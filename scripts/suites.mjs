@@ -3,7 +3,16 @@ import { readdirSync } from 'node:fs';
 /** The suites are the folders of test/. Each is required: one that does not run counts as a failure. */
 export const suites = {
   fast: ['unit', 'integration', 'packaging', 'examples'],
-  slow: ['robustness', 'conformance', 'consumers', 'command-line', 'scenarios', 'soak', 'leaks'],
+  slow: [
+    'robustness',
+    'conformance',
+    'consumers',
+    'command-line',
+    'frameworks',
+    'scenarios',
+    'soak',
+    'leaks',
+  ],
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
   matrix: ['unit', 'integration', 'robustness', 'examples'],

@@ -18,7 +18,14 @@ const groups = {
   check: { scripts: checks, suites: ['unit'] },
   fast: { scripts: checks, suites: suites.fast },
   slow: {
-    scripts: ['build', 'build:examples', 'build:bench', 'build:proof', 'install:consumers'],
+    scripts: [
+      'build',
+      'build:examples',
+      'build:bench',
+      'build:proof',
+      'install:consumers',
+      'install:frameworks',
+    ],
     suites: suites.slow,
     limitSeconds: 600,
   },

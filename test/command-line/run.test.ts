@@ -70,7 +70,7 @@ describe('leasepool run', () => {
     const folder = newFolder();
     writeFileSync(join(folder, 'there'), '');
     const input = ndjson([join(folder, 'never'), join(folder, 'there')]);
-    const args = ['run', `${tasks}#untilThere`, '--timeout', '0.5', '--workers', '1', '-n'];
+    const args = ['run', `${tasks}#untilThere`, '--timeout', '5', '--workers', '1', '-n'];
     const { exitCode, stdout, stderr } = await commandWith(input, args);
     expect([exitCode, stdout]).toEqual([3, '{"line":2,"value":"there"}\n']);
     expect(parsed(stderr)).toEqual([expect.objectContaining({ line: 1, code: 'ERR_LEASEPOOL_TIMEOUT' })]);

@@ -66,3 +66,12 @@ test('import and require give the same exports, without a warning, and the proce
   expect(imported.stdout.length).toBeGreaterThan(1);
   expect(required.stdout.replace(/__esModule,?/, '')).toBe(imported.stdout);
 });
+
+test('an integration whose library is not installed says which it is, and the core does without', async () => {
+  const { stdout } = await evaluate(
+    'module',
+    `await import('leasepool');
+     await import('leasepool/fastify').catch((error) => console.log(error.code, error.message));`,
+  );
+  expect(stdout).toMatch(/^ERR_MODULE_NOT_FOUND .*'fastify-plugin'/);
+});
