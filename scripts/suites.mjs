@@ -9,6 +9,7 @@ export const suites = {
     'consumers',
     'command-line',
     'frameworks',
+    'fleet',
     'scenarios',
     'soak',
     'leaks',

@@ -85,6 +85,8 @@ export {
   LeaseUnavailableError,
   NotCloneableError,
   NotStartedError,
+  PayloadTooLargeError,
+  PoisonItemError,
   QueueFullError,
   TaskReferenceError,
   TimeoutError,

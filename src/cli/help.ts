@@ -4,6 +4,7 @@ const general = `Usage: leasepool <command>
 
   leasepool run <module#name>      runs a task for each line of NDJSON
   leasepool doctor <module#name>   tells whether a task can run in a worker
+  leasepool worker                 runs jobs of a fleet (needs bullmq and ioredis; --help tells more)
   leasepool help [command]
   leasepool --version
 

@@ -5,6 +5,7 @@ import { doctor } from './doctor.ts';
 import { exitCode } from './exit-code.ts';
 import { helpText, misuseText } from './help.ts';
 import { run, say } from './run.ts';
+import { worker } from './worker.ts';
 
 const version = (): string => {
   const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
@@ -13,6 +14,7 @@ const version = (): string => {
 
 /** @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === 'worker') return worker(args.slice(1));
   const command = readCommand(args);
   switch (command.kind) {
     case 'run':

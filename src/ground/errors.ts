@@ -270,6 +270,36 @@ export class NotCloneableError extends LeasepoolError {
   }
 }
 
+/** `ERR_LEASEPOOL_PAYLOAD_TOO_LARGE`: what a call is given or gives is larger than its backend carries; only that call fails. */
+export class PayloadTooLargeError extends LeasepoolError {
+  static {
+    named(this, 'PayloadTooLargeError');
+  }
+
+  /** Its size, in bytes as serialised. */
+  readonly bytes: number;
+
+  constructor(message: string, details: ErrorDetails & { readonly bytes: number }) {
+    super('ERR_LEASEPOOL_PAYLOAD_TOO_LARGE', message, details);
+    this.bytes = details.bytes;
+  }
+}
+
+/** `ERR_LEASEPOOL_POISON_ITEM`: machines died while they ran this job, so often that it is not tried again. */
+export class PoisonItemError extends LeasepoolError {
+  static {
+    named(this, 'PoisonItemError');
+  }
+
+  /** Machines that died while they ran it. */
+  readonly hostDeaths: number;
+
+  constructor(message: string, details: ErrorDetails & { readonly hostDeaths: number }) {
+    super('ERR_LEASEPOOL_POISON_ITEM', message, details);
+    this.hostDeaths = details.hostDeaths;
+  }
+}
+
 /**
  * The error one item gets: it says which item that is. Errors of a job's own pass as they are; an error that was
  * made for many items (a lease revoked, a manager stopped) gives each a copy of its own.

@@ -113,7 +113,7 @@ export function callRows(subject: Subject): void {
 
   subject.row(
     'S33 a worker without work is given what another has not begun',
-    ['several workers'],
+    ['several workers', 'several batches at once'],
     async () => {
       const bench = await subject.open({ workers: 2 });
       const ledger = new Ledger();
@@ -179,32 +179,36 @@ export function callRows(subject: Subject): void {
     expect(await bench.run(task('add'), [1, 2])).toBe(3);
   });
 
-  subject.row('S27 a call that is taken back never runs and never settles', [], async () => {
-    const bench = await subject.open();
-    const ledger = new Ledger();
-    const gate = new FileGate();
-    // Known to be short: the worker is then sent many of them at once.
-    await bench.outcomesOf(
-      bench.sendAll(
-        task('note'),
-        range(50).map((entry) => [ledger.path, entry]),
-      ),
-    );
-    const calls = [
-      bench.call(task(hold), [ledger.path, 'held', gate.path]),
-      ...range(300, 50).map((entry) => bench.call(task('note'), [ledger.path, entry])),
-    ];
-    bench.submit(calls);
-    await ledger.untilHas('held');
-    const [held, ...notes] = calls;
-    const taken = notes.filter((_call, index) => isOdd(index));
-    expect(taken.map((call) => bench.takeBack(call))).toEqual(taken.map(() => true));
-    gate.open();
-    await bench.outcomesOf([held, ...notes.filter((call) => !call.wasTakenBack)]);
-    await bench.run(task('nothing'));
-    expect(taken.some((call) => call.hasSettled)).toBe(false);
-    expect(ledger.entries).toEqual([...range(50), ...range(300, 50).filter((entry) => !isOdd(entry))]);
-  });
+  subject.row(
+    'S27 a call that is taken back never runs and never settles',
+    ['taking back what was sent'],
+    async () => {
+      const bench = await subject.open();
+      const ledger = new Ledger();
+      const gate = new FileGate();
+      // Known to be short: the worker is then sent many of them at once.
+      await bench.outcomesOf(
+        bench.sendAll(
+          task('note'),
+          range(50).map((entry) => [ledger.path, entry]),
+        ),
+      );
+      const calls = [
+        bench.call(task(hold), [ledger.path, 'held', gate.path]),
+        ...range(300, 50).map((entry) => bench.call(task('note'), [ledger.path, entry])),
+      ];
+      bench.submit(calls);
+      await ledger.untilHas('held');
+      const [held, ...notes] = calls;
+      const taken = notes.filter((_call, index) => isOdd(index));
+      expect(taken.map((call) => bench.takeBack(call))).toEqual(taken.map(() => true));
+      gate.open();
+      await bench.outcomesOf([held, ...notes.filter((call) => !call.wasTakenBack)]);
+      await bench.run(task('nothing'));
+      expect(taken.some((call) => call.hasSettled)).toBe(false);
+      expect(ledger.entries).toEqual([...range(50), ...range(300, 50).filter((entry) => !isOdd(entry))]);
+    },
+  );
 
   subject.row('S27 a call that has begun is not taken back, and settles', [], async () => {
     const bench = await subject.open();
@@ -367,7 +371,7 @@ export function callRows(subject: Subject): void {
     },
   );
 
-  subject.row('N7 a task may come as source text', [], async () => {
+  subject.row('N7 a task may come as source text', ['source text'], async () => {
     const bench = await subject.open();
     expect(await bench.run(sourceTask('(a, b) => Math.max(a, b)'), [3, 4])).toBe(4);
     expect(await bench.run(sourceTask('(function twice(a) { return a * 2; })', 'twice'), [3])).toBe(6);

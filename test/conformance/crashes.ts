@@ -218,7 +218,7 @@ export function crashRows(subject: Subject): void {
 
   subject.row(
     'N1 of several workers, only the one that dies has its call blamed',
-    ['dying workers', 'several workers'],
+    ['dying workers', 'several workers', 'several batches at once'],
     async () => {
       const bench = await subject.open({ workers: 3 });
       const ledger = new Ledger();

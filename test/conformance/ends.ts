@@ -68,7 +68,7 @@ export function endRows(subject: Subject): void {
   for (const timeoutSeconds of [0, 0.2]) {
     subject.row(
       `M7 what runs longer fails with WorkerCrashedError of phase "running": after ${timeoutSeconds} s`,
-      ['ending workers'],
+      ['ending workers', 'ending calls at once'],
       async () => {
         const bench = await subject.open();
         const ledger = new Ledger();
@@ -128,22 +128,26 @@ export function endRows(subject: Subject): void {
     }
   });
 
-  subject.row('M7 an executor can be shut down before its workers are up', [], async () => {
-    const bench = await subject.open({ workers: subject.can('several workers') ? 2 : 1 });
-    const ledger = new Ledger();
-    const calls = bench.sendAll(
-      task('note'),
-      range(5).map((entry) => [ledger.path, entry]),
-    );
-    await bench.shutdown(0);
-    const outcomes = await bench.outcomesOf(calls);
-    const returned = outcomes.flatMap(({ status }, entry) => (status === 'returned' ? [entry] : []));
-    expect(ledger.entries).toEqual(range(5).filter((entry) => !returned.includes(entry)));
-  });
+  subject.row(
+    'M7 an executor can be shut down before its workers are up',
+    ['workers of its own'],
+    async () => {
+      const bench = await subject.open({ workers: subject.can('several workers') ? 2 : 1 });
+      const ledger = new Ledger();
+      const calls = bench.sendAll(
+        task('note'),
+        range(5).map((entry) => [ledger.path, entry]),
+      );
+      await bench.shutdown(0);
+      const outcomes = await bench.outcomesOf(calls);
+      const returned = outcomes.flatMap(({ status }, entry) => (status === 'returned' ? [entry] : []));
+      expect(ledger.entries).toEqual(range(5).filter((entry) => !returned.includes(entry)));
+    },
+  );
 
   subject.row(
     'M7 a worker that dies during a shutdown does not hold it up, and nothing of it is replaced',
-    ['dying workers'],
+    ['dying workers', 'workers of its own'],
     async () => {
       const bench = await subject.open();
       const ledger = new Ledger();

@@ -13,7 +13,7 @@ export function limitRows(subject: Subject): void {
 
   subject.row(
     'M4 endCalls() settles running calls with the reason at once, and only their workers are replaced',
-    ['ending workers', 'several workers'],
+    ['ending workers', 'ending calls at once', 'several workers'],
     async () => {
       const bench = await subject.open({ workers: 2 });
       const ledger = new Ledger();
@@ -78,7 +78,7 @@ export function limitRows(subject: Subject): void {
 
   subject.row(
     'M4 endCalls() of several calls ends each, and nothing behind them is lost',
-    ['ending workers', 'several workers'],
+    ['ending workers', 'ending calls at once', 'several workers'],
     async () => {
       const bench = await subject.open({ workers: 2 });
       const ledger = new Ledger();

@@ -8,6 +8,8 @@ export type Need =
   | 'blocking jobs'
   /** Its workers can be ended: time limits, `endCalls()`. */
   | 'ending workers'
+  /** … at once, when `endCalls()` or a shutdown says so. */
+  | 'ending calls at once'
   /** A worker may die without taking the caller along. */
   | 'dying workers'
   /** A worker can die on the spot, without a last word. */
@@ -32,7 +34,14 @@ export type Need =
   | 'an IPC channel'
   | 'a directory of its own'
   | 'printing from a worker'
+  /** A shutdown of the executor is one of its workers. */
+  | 'workers of its own'
   | 'several workers'
+  /** A later batch need not wait for an earlier one. */
+  | 'several batches at once'
+  /** A call that was sent can be taken back before it begins. */
+  | 'taking back what was sent'
+  | 'source text'
   | 'separate heaps';
 
 /** Why a backend does not have it. */

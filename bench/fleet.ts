@@ -1,0 +1,162 @@
+// How many times the throughput of a queue job per item does a chunk of 100 items a queue job reach (one number in, one out, one host with two workers, Redis on the same machine)?
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { Queue, QueueEvents, Worker } from 'bullmq';
+import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
+import { bullmqBackend, WorkerHost } from 'leasepool/bullmq';
+import { alternate, compare, count, type Goal, range, ratio, report, summarizeAll } from './harness.ts';
+import { jobs } from './workers/jobs.ts';
+
+const question =
+  'How many times the throughput of a queue job per item does a chunk of 100 items a queue job reach?\n' +
+  '(one number in, one out, one host process with two workers, Redis at $REDIS_URL on the same machine)';
+const url = process.env['REDIS_URL'] ?? 'redis://127.0.0.1:6379';
+const connection = { url, maxRetriesPerRequest: null };
+const chunks = 'leasepool-bench-chunks';
+const items = 'leasepool-bench-items';
+const jobsInFlight = 8;
+const seconds = 0.5;
+const rounds = 5;
+/** Lengths of jobs for which the fleet is compared with as many threads of this process. */
+const jobMs = [0.01, 0.1, 1];
+
+async function serve(): Promise<void> {
+  const host = new WorkerHost({
+    connection: url,
+    queue: chunks,
+    tasks: [new URL('workers/jobs.js', import.meta.url)],
+    manager: { maxPools: 2, workersPerPool: 1 },
+  });
+  await host.start();
+  // The best case of a job per item: it needs no worker thread.
+  const worker = new Worker(items, async (job) => jobs.increment((job.data as { value: number }).value), {
+    connection,
+    concurrency: jobsInFlight,
+  });
+  await worker.waitUntilReady();
+  process.on('disconnect', () => process.exit()); // The bench has failed.
+  process.send!('ready');
+  await once(process, 'message');
+  await worker.close();
+  await host.stop();
+  process.exit();
+}
+
+/** Items per second of callers who each await one after the other. */
+async function rate(callers: number, run: (value: number) => Promise<number>): Promise<number> {
+  let done = 0;
+  const began = performance.now();
+  const caller = async (_: unknown, first: number): Promise<void> => {
+    for (let value = first; performance.now() - began < seconds * 1000; value += callers) {
+      if ((await run(value)) !== value + 1) throw new Error('Wrong result');
+      done++;
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return (done / (performance.now() - began)) * 1000;
+}
+
+async function spinOn(grinder: WorkGrinder, ms: number, value: number): Promise<number> {
+  await grinder.submit(jobs.spin, [ms]);
+  return value + 1;
+}
+
+async function openGrinder(batchSize: number) {
+  const backend = bullmqBackend({ connection: url, queue: chunks });
+  const manager = new LeasedExecutorManager({ backend, maxPools: jobsInFlight });
+  const options = { batchSizeThreshold: batchSize, maxBatchSize: batchSize };
+  const grinder = new WorkGrinder({ executorManager: manager, ...options });
+  await manager.start();
+  await grinder.start();
+  const stop = async (): Promise<void> => {
+    await grinder.stop();
+    await manager.stop();
+  };
+  return {
+    run: (value: number) => grinder.submit(jobs.increment, [value]),
+    spin: (ms: number, value: number) => spinOn(grinder, ms, value),
+    stop,
+  };
+}
+
+async function measure(): Promise<void> {
+  const host: ChildProcess = fork(fileURLToPath(import.meta.url), ['host']);
+  await once(host, 'message');
+  const queue = new Queue(items, { connection });
+  const events = new QueueEvents(items, { connection });
+  events.setMaxListeners(0);
+  await events.waitUntilReady();
+  const perItem = async (value: number): Promise<number> => {
+    const job = await queue.add('increment', { value }, { removeOnComplete: { count: 1000 } });
+    return (await job.waitUntilFinished(events)) as number;
+  };
+  const hundred = await openGrinder(100);
+  const thousand = await openGrinder(1000);
+  const one = await openGrinder(1);
+  const local = new LeasedExecutorManager({ workersPerPool: 2 });
+  const localGrinder = new WorkGrinder({ executorManager: local, batchSizeThreshold: 100 });
+  await local.start();
+  await localGrinder.start();
+
+  const runs = summarizeAll(
+    await alternate(rounds, {
+      'chunks of 100': () => rate(2 * 100 * jobsInFlight, hundred.run),
+      'chunks of 1000': () => rate(2 * 1000 * jobsInFlight, thousand.run),
+      'chunks of 1': () => rate(jobsInFlight, one.run),
+      'BullMQ, a job per item, 8 in flight': () => rate(jobsInFlight, perItem),
+      'BullMQ, a job per item, 800 in flight': () => rate(100 * jobsInFlight, perItem),
+    }),
+  );
+  const worth = summarizeAll(
+    await alternate(
+      rounds,
+      Object.fromEntries(
+        jobMs.flatMap((ms) => [
+          [`fleet, ${ms} ms`, () => rate(1600, (value) => hundred.spin(ms, value))],
+          [`local, ${ms} ms`, () => rate(1600, (value) => spinOn(localGrinder, ms, value))],
+        ]),
+      ) as Record<string, () => Promise<number>>,
+    ),
+  );
+
+  for (const each of [one, hundred, thousand]) await each.stop();
+  await localGrinder.stop();
+  await local.stop();
+  host.send('end');
+  await once(host, 'exit');
+  await events.close();
+  await queue.obliterate({ force: true });
+  await queue.close();
+
+  const table = [['', 'items/s', 'range', 'chunks of 100 are', 'range']];
+  for (const [name, measured] of Object.entries(runs)) {
+    const times = compare(runs['chunks of 100'], measured);
+    table.push([name, count(measured.median), range(measured), ratio(times.median), range(times, ratio)]);
+  }
+  const against = 'BullMQ, a job per item, 8 in flight';
+  const goal: Goal = {
+    case: 'fleet',
+    mode: 'chunks of 100, 8 in flight',
+    against,
+    reached: compare(runs['chunks of 100'], runs[against]),
+    target: 50,
+    atLeast: true,
+  };
+  table.push(['', '', '', 'of local threads', 'range']);
+  for (const ms of jobMs) {
+    const fleet = worth[`fleet, ${ms} ms`];
+    const share = compare(fleet, worth[`local, ${ms} ms`]);
+    table.push([
+      `jobs of ${ms} ms, chunks of 100`,
+      count(fleet.median),
+      range(fleet),
+      ratio(share.median),
+      range(share, ratio),
+    ]);
+  }
+  report('fleet', question, table, { ...runs, ...worth }, [goal]);
+}
+
+if (process.argv[2] === 'host') await serve();
+else await measure();

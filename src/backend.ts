@@ -1,0 +1,34 @@
+/// <reference types="node" preserve="true" />
+/**
+ * What a backend needs besides the seam when its workers are in other processes or on other machines: values and
+ * thrown values as bytes, and the errors of a value that cannot be copied.
+ *
+ * @module
+ */
+
+export { notCloneable } from './wire/cloneable.ts';
+export { decodeThrow, encodeThrow, type EncodedThrow } from './wire/error-codec.ts';
+export { fromBytes, refuseBlobs, toBytes } from './wire/serialize.ts';
+
+/** @internal The integrations of this package read the clock and their options as its core does. */
+export { type Clock, sharedNow, systemClock, type Timer } from './ground/clock.ts';
+/** @internal */
+export { readLogger } from './ground/logger.ts';
+/** @internal */
+export {
+  callable,
+  count,
+  durationMs,
+  flag,
+  type Given,
+  invalidType,
+  list,
+  oneOf,
+  outOfRange,
+  readOptions,
+  text,
+} from './ground/options.ts';
+/** @internal */
+export { noSnapshot, snapshot } from './worker/snapshot.ts';
+/** @internal */
+export { moduleString } from './task/reference.ts';

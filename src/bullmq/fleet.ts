@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto';
+import { Queue } from 'bullmq';
+import { type Clock, type Timer } from '../backend.ts';
+import { BrokenExecutorError, type Logger } from '../index.ts';
+import type { BackendSettings } from './backend-options.ts';
+import type { ChunkData } from './chunk-codec.ts';
+import { RedisClock } from './redis-clock.ts';
+import { RedisLine } from './redis-line.ts';
+import type { Reply } from './reply-codec.ts';
+import { ReplyStream } from './reply-stream.ts';
+
+/** What became of a chunk, as the queue sees it. */
+export type ChunkState = { readonly is: 'there' | 'gone' } | { readonly is: 'failed'; readonly why: string };
+
+/** An executor, as far as the fleet's answers are concerned. */
+export interface FleetMember {
+  replies(chunk: string, replies: readonly Reply[]): void;
+  /** Looks after its chunk, should its answers be late. */
+  watch(): void;
+  /** Redis is out of reach for good. */
+  lost(error: BrokenExecutorError): void;
+}
+
+/** Lost chunks that are kept for whoever looks at the queue with a dashboard. */
+const keptFailures = 20;
+
+/** The way of one backend to its fleet: a queue for chunks, a stream for answers. Its executors share it. */
+export class Fleet {
+  readonly #settings: BackendSettings;
+  readonly #clock: Clock;
+  readonly #line: RedisLine;
+  readonly #readerLine: RedisLine;
+  readonly #queue: Queue;
+  readonly #replies: ReplyStream;
+  readonly #time: RedisClock;
+  /** Goes before the names of its chunks. */
+  readonly #id = randomUUID();
+  readonly #members = new Map<string, FleetMember>();
+  readonly #busy = new Set<FleetMember>();
+  #numbered = 0;
+  #watch: Timer | undefined;
+  #lost: BrokenExecutorError | undefined;
+
+  constructor(settings: BackendSettings, clock: Clock, logger: Logger) {
+    const { connection, queue, prefix } = settings;
+    this.#settings = settings;
+    this.#clock = clock;
+    const down = (cause: Error): void => this.#down(cause);
+    const patience = { ms: settings.brokenAfterMs, down };
+    const line = { connection, clock, logger };
+    this.#line = new RedisLine({ ...line, name: `leasepool:${queue}`, proof: 'pings', patience });
+    this.#readerLine = new RedisLine({ ...line, name: `leasepool:${queue}:replies`, proof: 'reads' });
+    const { redis } = this.#line;
+    this.#queue = new Queue(queue, { connection: redis, prefix });
+    this.#queue.on('error', (error) => logger.debug('the queue has a problem', { queue, error }));
+    this.#time = new RedisClock(redis, clock);
+    const connections = { reader: this.#readerLine, redis };
+    const onReplies = (chunk: string, replies: readonly Reply[]): void =>
+      this.#members.get(chunk.slice(0, chunk.lastIndexOf('-')))?.replies(chunk, replies);
+    this.#replies = new ReplyStream(
+      `${prefix}:${queue}:replies:${this.#id}`,
+      connections,
+      clock,
+      logger,
+      onReplies,
+    );
+    redis.on('ready', () => void this.#replies.renew().catch(() => {}));
+  }
+
+  /** @throws when Redis cannot be reached in time */
+  async open(timeoutMs: number): Promise<void> {
+    await Promise.all([this.#line.whenReady(timeoutMs), this.#readerLine.whenReady(timeoutMs)]);
+    await this.#time.start();
+    await this.#replies.open();
+    this.#watchLater();
+  }
+
+  get replyTo(): string {
+    return this.#replies.key;
+  }
+
+  /** Milliseconds on the clock of Redis. */
+  now(): number {
+    return this.#time.now();
+  }
+
+  /** @returns what its chunks' names begin with */
+  join(member: FleetMember): string {
+    const name = `${this.#id}-${++this.#numbered}`;
+    this.#members.set(name, member);
+    if (this.#lost !== undefined) member.lost(this.#lost);
+    this.#keepAlive();
+    return name;
+  }
+
+  /** @returns whether nobody is left */
+  leave(name: string): boolean {
+    const member = this.#members.get(name);
+    this.#members.delete(name);
+    if (member !== undefined) this.setBusy(member, false);
+    return this.#members.size === 0;
+  }
+
+  /** The process stays alive while somebody waits for the fleet. */
+  setBusy(member: FleetMember, isBusy: boolean): void {
+    if (isBusy === this.#busy.has(member)) return;
+    if (isBusy) this.#busy.add(member);
+    else this.#busy.delete(member);
+    this.#keepAlive();
+  }
+
+  async send(id: string, name: string, chunk: ChunkData): Promise<void> {
+    const options = { jobId: id, removeOnComplete: true, removeOnFail: { count: keptFailures } };
+    await this.#queue.add(name, chunk, options);
+  }
+
+  async stateOf(id: string): Promise<ChunkState> {
+    const state = await this.#queue.getJobState(id);
+    if (state === 'unknown') return { is: 'gone' };
+    if (state !== 'failed') return { is: 'there' };
+    return { is: 'failed', why: (await this.#queue.getJob(id))?.failedReason ?? 'it is not known why' };
+  }
+
+  /** @returns whether it was taken out before any host had it */
+  async withdraw(id: string): Promise<boolean> {
+    const job = await this.#queue.getJob(id);
+    if (job === undefined || job.attemptsStarted > 0 || !(await job.isWaiting())) return false;
+    return (await this.#queue.remove(id)) === 1;
+  }
+
+  async close(): Promise<void> {
+    this.#watch?.cancel();
+    this.#time.stop();
+    this.#line.keepAlive(true);
+    await this.#replies.close();
+    this.#readerLine.close();
+    await this.#queue.close().catch(() => {});
+    this.#line.close();
+  }
+
+  #keepAlive(): void {
+    this.#line.keepAlive(this.#busy.size > 0);
+    this.#readerLine.keepAlive(this.#busy.size > 0);
+  }
+
+  #watchLater(): void {
+    const look = (): void => {
+      for (const member of this.#busy) member.watch();
+      this.#watchLater();
+    };
+    this.#watch = this.#clock.setTimer(look, this.#settings.watchMs);
+    this.#watch.unref();
+  }
+
+  #down(cause: Error): void {
+    const seconds = this.#settings.brokenAfterMs / 1000;
+    this.#lost = new BrokenExecutorError(`Redis was out of reach for ${seconds} s: ${cause.message}`, {
+      cause,
+    });
+    for (const member of this.#members.values()) member.lost(this.#lost);
+  }
+}

@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { LeasedExecutorManager, LeasedExecutorManagerOptions } from 'leasepool';
+import { bullmqBackend, type BullmqBackendOptions } from 'leasepool/bullmq';
+import { onTestFinished } from 'vitest';
+import { startManager } from './manager-start.ts';
+import { tasksUrl } from './tasks-url.ts';
+import { until } from './until.ts';
+
+const program = fileURLToPath(tasksUrl('fleet-host.js'));
+const tasksFile = fileURLToPath(tasksUrl('fleet-tasks.js'));
+
+export interface HostOptions {
+  /** Arguments of `leasepool worker` besides those that all have. */
+  readonly args?: readonly string[];
+  /** A command that runs it, such as one that enters a network namespace. */
+  readonly through?: readonly string[];
+}
+
+/** A host in a process of its own. */
+export class HostProcess {
+  readonly process: ChildProcess;
+  #told = '';
+
+  private constructor(process: ChildProcess) {
+    this.process = process;
+    process.stderr!.on('data', (text: Buffer) => (this.#told += String(text)));
+  }
+
+  static async start(url: string, queue: string, { args = [], through = [] }: HostOptions = {}) {
+    const own = [
+      '--redis',
+      url,
+      '--queue',
+      queue,
+      '--tasks',
+      tasksFile,
+      '--lock-seconds',
+      '1',
+      '--pools',
+      '1',
+    ];
+    const command = [...through, process.execPath, program, ...own, ...args];
+    const host = new HostProcess(
+      spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] }),
+    );
+    onTestFinished(() => void host.process.kill('SIGKILL'));
+    await until(() => host.hasTold('ready') || host.process.exitCode !== null, 'the host is ready');
+    if (!host.hasTold('ready')) throw new Error(`the host ended: ${host.told}`);
+    return host;
+  }
+
+  get pid(): number {
+    return this.process.pid!;
+  }
+
+  get told(): string {
+    return this.#told;
+  }
+
+  /** The lines it printed, which are JSON. */
+  get lines(): { message: string; [field: string]: any }[] {
+    return this.#told
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as { message: string });
+  }
+
+  hasTold(message: string): boolean {
+    return this.lines.some((line) => line.message === message);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal);
+  }
+
+  async ended(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
+    return this.process.exitCode;
+  }
+}
+
+let queues = 0;
+
+/** A queue of the test's own. */
+export function newQueue(): string {
+  return `fleet-${process.pid}-${++queues}`;
+}
+
+/** A manager that has the fleet for its pools. */
+export function startFleetManager(
+  options: BullmqBackendOptions,
+  more: LeasedExecutorManagerOptions = {},
+): Promise<LeasedExecutorManager> {
+  return startManager({ backend: bullmqBackend({ watchSeconds: 0.3, ...options }), ...more });
+}
