@@ -28,6 +28,12 @@ const codes = [
   [new errors.AsyncTaskError('m'), 'AsyncTaskError', 'ERR_LEASEPOOL_ASYNC_TASK'],
   [new errors.ImportReentryError('m'), 'ImportReentryError', 'ERR_LEASEPOOL_IMPORT_REENTRY'],
   [new errors.NotCloneableError('m'), 'NotCloneableError', 'ERR_LEASEPOOL_NOT_CLONEABLE'],
+  [
+    new errors.PayloadTooLargeError('m', { bytes: 9 }),
+    'PayloadTooLargeError',
+    'ERR_LEASEPOOL_PAYLOAD_TOO_LARGE',
+  ],
+  [new errors.PoisonItemError('m', { hostDeaths: 3 }), 'PoisonItemError', 'ERR_LEASEPOOL_POISON_ITEM'],
 ] as const;
 
 describe('the errors of the library', () => {
