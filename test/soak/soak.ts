@@ -16,7 +16,7 @@ import { Visitors } from './visitors.ts';
 const roundMs = 4000;
 const mostOutstanding = 400;
 /** Nothing that a soak submits takes so long. */
-const hungAfterMs = 180_000;
+const hungAfterMs = 240_000;
 
 interface Job {
   readonly kind: JobKind;
@@ -78,6 +78,8 @@ export class Soak {
       checkIntervalSeconds: 0.5,
       // Long enough for a machine that others use too; short enough to be reached.
       leaseGraceSeconds: 10,
+      // A machine that has no time for them must not look like workers that do not start.
+      startTimeoutSeconds: 120,
       // A thread that is ended while it loads a module leaves files open, and that is Node's.
       preload: [new URL('./jobs.js', import.meta.url)],
       workerOptions: { resourceLimits: { maxOldGenerationSizeMb: 48 } },

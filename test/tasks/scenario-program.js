@@ -1,5 +1,8 @@
 // A program: `node scenario-program.js <scenario>`.
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
 import { tasks } from './scenario-tasks.js';
 
@@ -73,17 +76,16 @@ const scenarios = {
   },
   'prints much, thread': () => print('thread'),
   'prints much, process': () => print('process'),
-  // Its result is there when it goes on, long after its lease.
+  // Its child goes on meanwhile: the result is there when it does, after the end of its lease.
   async 'is paused beyond the time of a lease'() {
-    const { manager } = await started({ leaseGraceSeconds: 0 });
-    const warm = await manager.acquire();
-    await warm.run(tasks.echo, [1]);
-    await warm.release();
-    const lease = await manager.acquire({ leaseSeconds: 0.3 });
-    const result = lease.run(tasks.echo, ['result']);
-    spawn('sh', ['-c', `kill -STOP ${process.pid}; sleep 1; kill -CONT ${process.pid}`], { stdio: 'ignore' });
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);
-    say(await result.catch(({ code }) => code));
+    const { manager } = await started({ backend: 'process', leaseGraceSeconds: 0 });
+    const folder = mkdtempSync(join(tmpdir(), 'leasepool-paused-'));
+    const begun = join(folder, 'begun');
+    const waitAndPause = `while [ ! -e ${begun} ]; do sleep 0.01; done; kill -STOP ${process.pid}; sleep 3.5; kill -CONT ${process.pid}`;
+    spawn('sh', ['-c', waitAndPause], { stdio: 'ignore' });
+    const lease = await manager.acquire({ leaseSeconds: 3 });
+    say(await lease.run(tasks.appendAndSleep, [begun, 0.3, 'result']).catch(({ code }) => code));
+    rmSync(folder, { recursive: true, force: true });
   },
 };
 

@@ -73,6 +73,11 @@ export const tasks = defineTasks(import.meta.url, {
     }
   },
   waits: () => void Atomics.wait(asleep, 0, 0),
+  appendAndSleep: (path, seconds, value) => {
+    appendFileSync(path, 'begun\n');
+    Atomics.wait(asleep, 0, 0, seconds * 1000);
+    return value;
+  },
   sleepsNatively: (seconds) => void execFileSync('sleep', [String(seconds)]),
   /** A job in the calling of which nothing is left of the stack traces. */
   brokenStacks: (how) => {
