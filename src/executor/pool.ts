@@ -270,19 +270,20 @@ export class WorkerPool implements Executor, SlotOwner {
     if (this.#queue.size > 0) return;
     for (const slot of this.#slots) {
       if (slot === undefined || slot.room === 0 || !slot.idle) continue;
-      const busiest = this.#busiest();
-      if (busiest === undefined) return;
-      const taken = busiest.takeBackLast(Math.ceil((busiest.held - 1) / 2));
-      if (taken.length > 0) this.#sendChunk(slot, taken);
+      const taken = this.#takeFromBusiest();
+      if (taken.length === 0) return;
+      this.#sendChunk(slot, taken);
     }
   }
 
-  #busiest(): Slot | undefined {
-    let best: Slot | undefined;
-    for (const slot of this.#slots) {
-      if (slot !== undefined && slot.up && slot.held > Math.max(1, best?.held ?? 0)) best = slot;
+  /** Half of what the busiest worker has not begun; of the next one's, when it has begun all. */
+  #takeFromBusiest(): HeldCall[] {
+    const busy = this.#slots.filter((slot) => slot !== undefined).filter(({ up, held }) => up && held > 1);
+    for (const slot of busy.toSorted((a, b) => b.held - a.held)) {
+      const taken = slot.takeBackLast(Math.ceil((slot.held - 1) / 2));
+      if (taken.length > 0) return taken;
     }
-    return best;
+    return [];
   }
 
   #sendChunk(slot: Slot, chunk: readonly HeldCall[]): void {

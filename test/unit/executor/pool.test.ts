@@ -272,6 +272,20 @@ describe('the share of each worker', () => {
     expect(setting.workers.begun.length).toBe(40);
   });
 
+  test('S33 a worker without work takes a call of the next busiest when the busiest has begun all of its own', async () => {
+    const { pool, workers } = await setup({ workers: 3 });
+    pool.submitBatch(testCalls(6));
+    const [first, second, third] = workers.all;
+    first.begin();
+    first.finish('not sent yet');
+    first.begin();
+    second.begin();
+    third.work();
+    expect(workers.begun.toSorted()).toEqual([0, 1, 2, 3, 5]);
+    third.work();
+    expect(workers.begun.toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   test('S33 no worker idles while another holds a call it has not begun, whoever gave calls away before', async () => {
     const setting = await setup({ workers: 3 });
     await learn(setting, 0.02);
