@@ -1,0 +1,137 @@
+import type { JobPlan } from './program.ts';
+import type { Scene } from './scene.ts';
+
+export type Settlement =
+  | { readonly status: 'fulfilled'; readonly value: unknown; readonly atMs: number }
+  | { readonly status: 'rejected'; readonly reason: unknown; readonly atMs: number };
+
+/** What a job is given: who it is, and what it is to do. */
+export interface JobArgument {
+  readonly id: number;
+  readonly plan: JobPlan;
+}
+
+/** One submitted job, and all that is known of it from outside. */
+export class Item {
+  readonly id: number;
+  readonly plan: JobPlan;
+  /** Submitted to the grinder; otherwise to a lease. */
+  readonly isGrinders: boolean;
+  readonly acceptedAtMs: number;
+  readonly signal: AbortSignal | undefined;
+  /** `"waiting"`: no executor has it. `"held"`: one has. `"over"`: an executor has told its outcome. */
+  place: 'waiting' | 'held' | 'over' = 'waiting';
+  /** The worker it was posted to last. */
+  postedTo: string | undefined;
+  /** Times a worker has begun it. */
+  starts = 0;
+  begunAtMs: number | undefined;
+  /** When its function had ended. */
+  endedAtMs: number | undefined;
+  /** Its answer has left its worker, and can be read. */
+  hasAnswered = false;
+  /** Its answer has left its worker in a message that cannot be read. */
+  wasUnreadable = false;
+  /** An executor returned it, and it has not been sent again. */
+  isGivenBack = false;
+  /** Pools that broke under it. */
+  breaks = 0;
+  /** Its executor let it be taken back. */
+  isTakenBack = false;
+  /** Its submitter hears of it only when other items have settled as well. */
+  isHeardLate = false;
+  /** Its submitter asked for its end. */
+  wasCancelled = false;
+  /** A stop may have cancelled it. */
+  mayBeCancelled = false;
+  /** Hard expiry of the lease it was sent through last. */
+  leaseEndsAtMs = Infinity;
+  /** While it was open, the manager was not running. */
+  mayLackManager = false;
+  /** How its worker died, when it did so with this item begun and no answer out. */
+  lostWith: 'flushed' | 'killed' | undefined;
+  /** The pool that held it refused it, with this. */
+  refusedWith: unknown;
+  settlement: Settlement | undefined;
+
+  constructor(
+    id: number,
+    plan: JobPlan,
+    isGrinders: boolean,
+    acceptedAtMs: number,
+    signal: AbortSignal | undefined,
+  ) {
+    this.id = id;
+    this.plan = plan;
+    this.isGrinders = isGrinders;
+    this.acceptedAtMs = acceptedAtMs;
+    this.signal = signal;
+  }
+
+  /** What it is to result in. */
+  get value(): unknown {
+    return this.plan.kind === 'object' ? { of: this.id } : this.id;
+  }
+}
+
+/** All items of a run. */
+export class Items {
+  readonly all: Item[] = [];
+  readonly #scene: Scene;
+  /** Accepted and not settled. */
+  readonly open = new Set<Item>();
+  /** Called when an item has settled, in the microtask in which its submitter hears of it. */
+  onSettled: (item: Item) => void = () => {};
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  add(plan: JobPlan, isGrinders: boolean, signal: AbortSignal | undefined): Item {
+    const item = new Item(this.all.length, plan, isGrinders, Math.ceil(this.#scene.time.turnNow), signal);
+    this.all.push(item);
+    return item;
+  }
+
+  /** The item has been taken in; this is its promise. */
+  accepted(item: Item, promise: Promise<unknown>): void {
+    this.open.add(item);
+    promise.then(
+      (value) => this.#settle(item, { status: 'fulfilled', value, atMs: this.#scene.time.turnNow }),
+      (reason: unknown) => this.#settle(item, { status: 'rejected', reason, atMs: this.#scene.time.turnNow }),
+    );
+  }
+
+  of(argument: unknown): Item {
+    return this.all[(argument as JobArgument).id];
+  }
+
+  /** A worker begins it. */
+  begin(id: number, worker: string): Item {
+    const item = this.all[id];
+    item.begunAtMs = this.#scene.time.now;
+    this.#scene.note(`${worker} begins ${id}`);
+    if (++item.starts > 1) this.#scene.violate('N1 a job starts at most once', `item ${id} started again`);
+    const { settlement } = item;
+    if (settlement?.status === 'rejected' && (settlement.reason as { phase?: string }).phase === 'queue')
+      this.#scene.violate('N3 a job whose queue timeout has passed never runs', `item ${id} began`);
+    if (item.isTakenBack)
+      this.#scene.violate('S27 an item taken back never runs', `item ${id} began all the same`);
+    return item;
+  }
+
+  #settle(item: Item, settlement: Settlement): void {
+    item.settlement = settlement;
+    item.place = 'over';
+    this.open.delete(item);
+    const { status } = settlement;
+    const outcome = status === 'fulfilled' ? 'fulfilled' : `rejected ${nameOf(settlement.reason)}`;
+    this.#scene.note(`item ${item.id} ${outcome}`);
+    this.onSettled(item);
+  }
+}
+
+export function nameOf(reason: unknown): string {
+  const { name, phase } = Object(reason) as { name?: string; phase?: string };
+  return phase === undefined ? String(name) : `${String(name)} ${phase}`;
+}

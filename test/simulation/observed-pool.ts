@@ -1,0 +1,196 @@
+import type { CallOutcome, Executor, ExecutorCall, SubmitReceipt } from '../../src/executor/executor.ts';
+import { BrokenExecutorError } from '../../src/ground/errors.ts';
+import type { Transferable } from '../../src/task/reference.ts';
+import type { ResolvedTask } from '../../src/wire/reference.ts';
+import type { Item, Items } from './items.ts';
+import type { Scene } from './scene.ts';
+
+/** A call as its executor gets it: it tells what becomes of it. */
+class ObservedCall implements ExecutorCall {
+  readonly call: ExecutorCall & { hasMoved?: boolean };
+  readonly item: Item;
+  readonly task: ResolvedTask;
+  readonly args: readonly unknown[];
+  readonly transfer: readonly Transferable[];
+  readonly owner: string | undefined;
+  readonly timeoutSeconds: number | undefined;
+  readonly beginBeforeMs: number | undefined;
+  readonly #onSettle: (call: ObservedCall, outcome: CallOutcome) => void;
+
+  constructor(call: ExecutorCall, item: Item, onSettle: (call: ObservedCall, outcome: CallOutcome) => void) {
+    this.call = call;
+    this.item = item;
+    this.task = call.task;
+    this.args = call.args;
+    this.transfer = call.transfer;
+    this.owner = call.owner;
+    this.timeoutSeconds = call.timeoutSeconds;
+    this.beginBeforeMs = call.beginBeforeMs;
+    this.#onSettle = onSettle;
+  }
+
+  get hasMoved(): boolean {
+    return this.call.hasMoved === true;
+  }
+
+  set hasMoved(hasMoved: boolean) {
+    this.call.hasMoved = hasMoved;
+  }
+
+  settle(outcome: CallOutcome): void {
+    this.#onSettle(this, outcome);
+  }
+}
+
+/** Who wants to know what goes in and out of pools. */
+export interface PoolObserver {
+  /** These items are about to be sent, together. */
+  sending(pool: ObservedPool, items: readonly Item[]): void;
+  poolBroke?(pool: ObservedPool): void;
+  closing?(pool: ObservedPool): void;
+}
+
+/** Stands before a pool and watches that both sides keep the rules of `Executor`. */
+export class ObservedPool implements Executor {
+  readonly name: string;
+  readonly workers: number;
+  readonly takeBack?: (call: ExecutorCall) => boolean;
+  readonly ready: Promise<void> | undefined;
+  readonly broken: Promise<Error> | undefined;
+  /** What it has to settle. */
+  readonly held = new Map<ExecutorCall, ObservedCall>();
+  state: 'open' | 'closing' | 'closed' = 'open';
+  isBroken = false;
+  readonly openedAtMs: number;
+  readonly #executor: Executor;
+  readonly #scene: Scene;
+  readonly #items: Items;
+  readonly #observer: PoolObserver;
+  #isSubmitting = false;
+
+  constructor(name: string, executor: Executor, scene: Scene, items: Items, observer: PoolObserver) {
+    this.name = name;
+    this.openedAtMs = scene.time.turnNow;
+    this.workers = executor.workers;
+    this.ready = executor.ready;
+    this.broken = executor.broken;
+    this.#executor = executor;
+    this.#scene = scene;
+    this.#items = items;
+    this.#observer = observer;
+    if (executor.takeBack !== undefined) this.takeBack = (call) => this.#takeBack(call);
+    void executor.broken?.then(() => {
+      this.isBroken = true;
+      for (const { item } of this.held.values()) item.breaks++;
+      observer.poolBroke?.(this);
+    });
+  }
+
+  /** As the pool has it: one that is still being made may not know yet. */
+  get endCalls(): Executor['endCalls'] {
+    const { endCalls } = this.#executor;
+    if (endCalls === undefined) return undefined;
+    return (calls, reason) => {
+      this.#scene.saw('calls that are ended');
+      endCalls.call(this.#executor, this.#known(calls), reason);
+    };
+  }
+
+  submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
+    const observed = calls.map((call) => new ObservedCall(call, this.#items.of(call.args[0]), this.#settle));
+    this.#scene.note(`${this.name} gets ${observed.map(({ item }) => item.id).join()}`);
+    if (this.state !== 'open') this.#fault('gets work although it was shut down');
+    this.#observer.sending(
+      this,
+      observed.map(({ item }) => item),
+    );
+    for (const each of observed) this.#take(each);
+    this.#isSubmitting = true;
+    let receipt: SubmitReceipt = { submitted: 0 };
+    try {
+      receipt = this.#executor.submitBatch(observed);
+      return receipt;
+    } catch (error) {
+      receipt = { submitted: 0, error };
+      throw error;
+    } finally {
+      this.#isSubmitting = false;
+      const canGoElsewhere = receipt.error instanceof BrokenExecutorError;
+      if (canGoElsewhere) this.#observer.poolBroke?.(this);
+      for (const each of observed.slice(receipt.submitted)) {
+        this.#release(each);
+        if (canGoElsewhere) each.item.breaks++;
+        else each.item.place = 'over';
+      }
+    }
+  }
+
+  async shutdown(options: { readonly timeoutSeconds: number }): Promise<void> {
+    if (this.state !== 'open') this.#fault('is shut down again');
+    this.#observer.closing?.(this);
+    this.state = 'closing';
+    this.#scene.note(`${this.name} is shut down`);
+    try {
+      await this.#executor.shutdown(options);
+    } finally {
+      this.state = 'closed';
+      this.#scene.note(`${this.name} is closed`);
+      if (this.held.size > 0) this.#fault(`is closed and still holds ${this.held.size} calls`);
+    }
+  }
+
+  readonly #settle = (observed: ObservedCall, outcome: CallOutcome): void => {
+    const { item, call } = observed;
+    if (this.#isSubmitting) this.#fault(`settled item ${item.id} before submitBatch() had returned`);
+    if (this.held.get(call) !== observed)
+      return this.#fault(`settled item ${item.id}, which it does not hold`);
+    this.#release(observed);
+    if (outcome.status !== 'returned') item.place = 'over';
+    else {
+      if (item.starts > 0) this.#fault(`returned item ${item.id}, which had begun`);
+      if (outcome.reason instanceof BrokenExecutorError && !this.isBroken) item.breaks++;
+      this.#scene.saw('an item returned');
+    }
+    call.settle(outcome);
+  };
+
+  #take(observed: ObservedCall): void {
+    const { item } = observed;
+    if (item.place === 'held')
+      this.#scene.violate('an item is in one lease at most', `item ${item.id}, now in ${this.name} too`);
+    if (item.settlement !== undefined)
+      this.#scene.violate('S26 what has settled is not sent', `item ${item.id} went to ${this.name}`);
+    item.place = 'held';
+    item.postedTo = undefined;
+    item.isTakenBack = false;
+    item.isGivenBack = false;
+    this.held.set(observed.call, observed);
+  }
+
+  #release({ item, call }: ObservedCall): void {
+    this.held.delete(call);
+    item.place = 'waiting';
+    item.isGivenBack = true;
+  }
+
+  #takeBack(call: ExecutorCall): boolean {
+    const observed = this.held.get(call);
+    if (observed === undefined) return this.#executor.takeBack!(call);
+    const isTaken = this.#executor.takeBack!(observed);
+    if (!isTaken) return false;
+    if (observed.item.starts > 0) this.#fault(`let item ${observed.item.id} be taken back, which had begun`);
+    this.#release(observed);
+    observed.item.isTakenBack = true;
+    if (observed.item.wasCancelled || observed.hasMoved) observed.item.place = 'over';
+    this.#scene.saw('an item taken back');
+    return true;
+  }
+
+  #known(calls: readonly ExecutorCall[]): ExecutorCall[] {
+    return calls.map((call) => this.held.get(call) ?? call);
+  }
+
+  #fault(what: string): void {
+    this.#scene.violate('an executor keeps its contract', `${this.name} ${what}`);
+  }
+}

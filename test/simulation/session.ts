@@ -1,0 +1,64 @@
+import './virtual-globals.ts';
+import fc from 'fast-check';
+import { program as anyProgram } from './arbitraries.ts';
+import { Coverage } from './coverage.ts';
+import type { Program } from './program.ts';
+import { type Report, run } from './run.ts';
+import type { Violation } from './scene.ts';
+
+export interface SessionOptions {
+  readonly seed: number;
+  readonly path?: string;
+  /** Ends after so long, or after so many runs. */
+  readonly milliseconds?: number;
+  readonly runs?: number;
+  /** Whether the program that failed is made smaller. */
+  readonly shrinks?: boolean;
+}
+
+export interface Session {
+  readonly seed: number;
+  runs: number;
+  events: number;
+  deeds: number;
+  items: number;
+  readonly coverage: Coverage;
+  failure?: { readonly program: Program; readonly violation: Violation; readonly path: string };
+}
+
+/** Runs one program after the other until one fails, or until there is no more time. */
+export async function holdSession(options: SessionOptions): Promise<Session> {
+  const { seed, path, milliseconds, runs = Number.MAX_SAFE_INTEGER, shrinks = true } = options;
+  const session: Session = { seed, runs: 0, events: 0, deeds: 0, items: 0, coverage: new Coverage() };
+  let last: Violation | undefined;
+  const property = fc.asyncProperty(anyProgram, async (program) => {
+    const report = await run(program);
+    if (report.violation === undefined) count(session, report);
+    else {
+      last = report.violation;
+      throw report.violation;
+    }
+  });
+  const details = await fc.check(property, {
+    seed,
+    numRuns: runs,
+    endOnFailure: !shrinks,
+    ...(path === undefined ? {} : { path }),
+    ...(milliseconds === undefined
+      ? {}
+      : { interruptAfterTimeLimit: milliseconds, markInterruptAsFailure: false }),
+  });
+  if (details.counterexample !== null) {
+    const [program] = details.counterexample;
+    session.failure = { program, violation: last!, path: details.counterexamplePath! };
+  }
+  return session;
+}
+
+function count(session: Session, report: Report): void {
+  session.runs++;
+  session.events += report.events;
+  session.deeds += report.deeds;
+  session.items += report.items;
+  session.coverage.add(report.coverage);
+}
