@@ -27,7 +27,7 @@ const seconds = (performance.now() - begun) / 1000;
 console.log(
   `seed ${seed}: ${session.runs} runs in ${seconds.toFixed(1)} s, ${session.events} events, ${session.deeds} commands, ${session.items} items`,
 );
-for (const [what, times] of [...session.coverage.counts].toSorted())
+for (const [what, times] of [...session.coverage.counts].toSorted(([a], [b]) => a.localeCompare(b)))
   console.log(`  ${String(times).padStart(9)} ${what}`);
 if (session.failure !== undefined) {
   const { program, violation, path } = session.failure;

@@ -107,7 +107,7 @@ class Run {
   }
 
   async #hop(hops: number): Promise<void> {
-    for (let hop = 0; hop < hops; hop++) await undefined;
+    for (let hop = 0; hop < hops; hop++) await Promise.resolve();
   }
 
   async #end(ending: Ending): Promise<void> {
