@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs';
 
 /** The suites are the folders of test/. Each is required: one that does not run counts as a failure. */
 export const suites = {
-  fast: ['unit', 'integration', 'packaging', 'examples'],
+  fast: ['unit', 'simulation', 'integration', 'packaging', 'examples'],
   slow: [
     'robustness',
     'conformance',

@@ -339,7 +339,7 @@ export function callRows(subject: Subject): void {
 
   subject.row(
     'N4 a promise has one outcome, whatever its own then does, and so have its mates',
-    [],
+    ['asking a promise of its own'],
     async () => {
       const bench = await subject.open();
       const calls = ['promiseOfItsOwn', 'echo', 'promiseOfItsOwn', 'echo'].map((name, index) =>

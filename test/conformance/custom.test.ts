@@ -142,6 +142,7 @@ executorConformance('a custom backend', {
     parentPort: 'there is none',
     'an IPC channel': 'there is none',
     'a directory of its own': 'there is one directory',
+    'asking a promise of its own': 'it awaits, which does not ask a native promise',
     'separate heaps': `${here}, where a module is evaluated once`,
   },
 });

@@ -41,6 +41,8 @@ export type Need =
   | 'several batches at once'
   /** A call that was sent can be taken back before it begins. */
   | 'taking back what was sent'
+  /** Of a promise with a `then` of its own, that is what is waited for. */
+  | 'asking a promise of its own'
   | 'source text'
   | 'separate heaps';
 
