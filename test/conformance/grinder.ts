@@ -19,6 +19,7 @@ import { range } from '../support/executor-bench.ts';
 import { FileGate, Ledger } from '../support/ledger.ts';
 import { rejection, startGrinder, startManager } from '../support/manager-start.ts';
 import { tasksUrl } from '../support/tasks-url.ts';
+import { until } from '../support/until.ts';
 import { tasks } from '../tasks/conformance-tasks.js';
 import type { WorkerKind } from './manager.ts';
 
@@ -173,7 +174,7 @@ export function grinderConformance(backend: WorkerKind): void {
     const { manager, grinder } = await grinding({ batchSizeThreshold: 2 }, { workersPerPool: 2 });
     const endless = range(2).map(() => rejection(grinder.submit(tasks.spin, [hour * 1000])));
     const waiting = rejection(grinder.submit(tasks.echo, [1]));
-    while (grinder.stats().inFlight < 2) await grinder.astats();
+    await until(() => grinder.stats().inFlight >= 2, 'both run');
     await manager.stop({ timeoutSeconds: 0 });
     for (const error of await Promise.all(endless)) {
       expect([WorkerCrashedError, NotStartedError].some((type) => error instanceof type)).toBe(true);
