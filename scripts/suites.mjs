@@ -16,7 +16,7 @@ export const suites = {
   ],
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
-  matrix: ['unit', 'integration', 'robustness', 'examples'],
+  matrix: ['unit', 'integration', 'examples'],
 };
 
 /** The Node versions of test/runtimes, by their names there. */
