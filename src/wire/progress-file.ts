@@ -10,11 +10,8 @@ import {
 
 const mask = inFlightLimit - 1;
 const wordBytes = 4;
-/**
- * The worker's part: index of the call it began last, when it began it, whether it has finished it, and index of the
- * last call that it cannot be made to leave out any more.
- */
-const workerWords = 4;
+/** The worker's part: index of the call it began last, when it began it, and whether it has finished it. */
+const workerWords = 3;
 const workerBytes = workerWords * wordBytes;
 /** The host's part follows: a word per call, set once the call is taken back. */
 const takenBackAt = (index: number): number => workerBytes + (index & mask) * wordBytes;
@@ -35,7 +32,7 @@ export class HostProgressFile implements HostProgress {
   constructor(fd: number) {
     this.#fd = fd;
     const words = new Int32Array(workerWords + inFlightLimit);
-    words[0] = words[3] = -1;
+    words[0] = -1;
     writeSync(fd, words);
   }
 
@@ -46,14 +43,13 @@ export class HostProgressFile implements HostProgress {
   takeBack(index: number): boolean {
     this.#mark(index, 1);
     this.#read();
-    return !isReached(this.#words[3], index);
+    return !isReached(this.#words[0], index);
   }
 
   stateOf(index: number): CallState {
     this.#read();
-    const [last, , isFinished, claimed] = this.#words;
-    if (!isReached(last, index))
-      return this.#takenBack[index & mask] === 1 && !isReached(claimed, index) ? 'taken back' : 'queued';
+    const [last, , isFinished] = this.#words;
+    if (!isReached(last, index)) return this.#takenBack[index & mask] === 1 ? 'taken back' : 'queued';
     return last === (index | 0) && isFinished === 0 ? 'begun' : 'finished';
   }
 
@@ -77,34 +73,19 @@ export class HostProgressFile implements HostProgress {
 export class WorkerProgressFile implements WorkerProgress {
   readonly #fd: number;
   readonly #words = new Int32Array(workerWords);
-  /** What the host had taken back of the calls claimed last, the first of which is {@link #claimedFrom}. */
-  readonly #takenBack = new Int32Array(inFlightLimit);
-  #claimedFrom = 0;
+  readonly #word = new Int32Array(1);
 
   constructor(fd: number) {
     this.#fd = fd;
-    this.#words[3] = -1;
   }
 
-  begin(index: number, sharedNowMs: number | undefined, soon: number): boolean {
-    const isClaimed = isReached(this.#words[3], index);
+  begin(index: number, sharedNowMs: number | undefined): boolean {
     this.#words[0] = index;
     this.#words[1] = sharedNowMs === undefined ? 0 : timeMark(sharedNowMs);
     this.#words[2] = 0;
-    if (!isClaimed) {
-      // Up to the end of the ring, so that what is read lies in one piece.
-      const ahead = Math.min(soon, mask - (index & mask));
-      this.#claimedFrom = index;
-      this.#words[3] = index + ahead;
-      writeSync(this.#fd, this.#words, 0, workerBytes, 0);
-      readSync(this.#fd, this.#takenBack, 0, (ahead + 1) * wordBytes, takenBackAt(index));
-    } else {
-      writeSync(this.#fd, this.#words, 0, workerBytes, 0);
-      // Its turn may have come later than it was claimed for: the host may have wanted it back meanwhile.
-      const place = (index - this.#claimedFrom) * wordBytes;
-      if (soon === 0) readSync(this.#fd, this.#takenBack, place, wordBytes, takenBackAt(index));
-    }
-    return this.#takenBack[index - this.#claimedFrom] === 0;
+    writeSync(this.#fd, this.#words, 0, workerBytes, 0);
+    readSync(this.#fd, this.#word, 0, wordBytes, takenBackAt(index));
+    return this.#word[0] === 0;
   }
 
   finish(_index: number, next: boolean): void {

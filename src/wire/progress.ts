@@ -25,11 +25,9 @@ export interface HostProgress {
 export interface WorkerProgress {
   /**
    * @param sharedNowMs for calls with a longest run: the time, on the clock all threads and processes share
-   * @param soon calls behind this one that are going to begin within moments: they may be kept from being taken back
-   *   along with it, where asking for each is dear
    * @returns `false` when the call was taken back: it must not run
    */
-  begin(index: number, sharedNowMs: number | undefined, soon: number): boolean;
+  begin(index: number, sharedNowMs: number | undefined): boolean;
   /** @param next whether another call begins right after it, which says as much */
   finish(index: number, next: boolean): void;
 }

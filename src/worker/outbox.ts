@@ -30,7 +30,7 @@ export class Outbox {
   #failed: Failure[] | undefined;
   #moves: Map<number, readonly object[]> | undefined;
   #workMs = 0;
-  /** The last answer is one. */
+  /** The last answer is an object that a later job could still change. */
   #holdsObject = false;
   #unread: Answers[] = [];
   /** Being copied just now. */

@@ -14,8 +14,6 @@ interface KnownTask {
   run: AnyFunction | undefined;
   /** Runs in a row that were short. */
   shortRuns: number;
-  /** What the last run took. */
-  lastMs: number;
 }
 
 export interface ServerOptions {
@@ -32,10 +30,6 @@ const shortRunMs = 0.2;
 const shortRunsToTrust = 16;
 /** … and no longer than this. */
 const sendIntervalMs = 1;
-
-/** Calls of a task whose last run was shorter than this begin soon after each other, so many at a time. */
-const momentMs = 0.01;
-const soonAtMost = 3;
 
 const noArgs: readonly unknown[] = [];
 
@@ -130,8 +124,7 @@ export class Server {
     this.#offset = 0;
     this.#place = 0;
     this.#outbox.begin(frame.first, frame.answered);
-    for (const task of frame.newTasks ?? [])
-      this.#tasks.push({ task, run: undefined, shortRuns: 0, lastMs: 0 });
+    for (const task of frame.newTasks ?? []) this.#tasks.push({ task, run: undefined, shortRuns: 0 });
     // Now, before a job can change what it is given.
     for (const place of frame.copies ?? [])
       (frame.args as unknown[])[place] = structuredClone(frame.args[place]);
@@ -151,7 +144,7 @@ export class Server {
     const index = frame.first + offset;
     this.#offset = offset + 1;
     this.#place = place + arity;
-    if (!this.#progress.begin(index, timed ? sharedNow() : undefined, beginSoon(frame, offset, known))) {
+    if (!this.#progress.begin(index, timed ? sharedNow() : undefined)) {
       this.#outbox.addNothing();
     } else if (frame.beginBefore !== undefined && isLate(frame.beginBefore, offset)) {
       this.#outbox.addFailure(new TimeoutError('no worker began the job in time', { phase: 'queue' }), 0);
@@ -223,7 +216,6 @@ export class Server {
     const workMs = now - this.#clockMs;
     this.#clockMs = now;
     known.shortRuns = workMs < shortRunMs ? known.shortRuns + 1 : 0;
-    known.lastMs = workMs;
     const { timed, count } = this.#frame!;
     this.#progress.finish(this.#index, timed === undefined && this.#offset < count);
     this.#task = undefined;
@@ -248,14 +240,6 @@ export class Server {
     // An error in here would put the answers out of step: unhandled, it ends the worker.
     void done.then(goOn);
   }
-}
-
-/** How many calls behind this one are going to begin within moments: known to be short, and nothing to look at before. */
-function beginSoon(frame: CallFrame, offset: number, { shortRuns, lastMs }: KnownTask): number {
-  const isPlain =
-    typeof frame.tasks === 'number' && frame.timed === undefined && frame.beginBefore === undefined;
-  if (!isPlain || shortRuns < shortRunsToTrust || lastMs > momentMs) return 0;
-  return Math.min(soonAtMost, frame.count - offset - 1);
 }
 
 // As it is before any job: one might replace it.

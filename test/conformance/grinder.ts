@@ -183,6 +183,16 @@ export function grinderConformance(backend: WorkerKind): void {
     expectNothingLeft(grinder);
   });
 
+  test('S33 a suddenly long job of a task that was short holds none of those sent behind it', async () => {
+    const { grinder } = await grinding({ batchSizeThreshold: 1 }, { workersPerPool: 2 });
+    await Promise.all(range(60).map(() => grinder.submit(tasks.spin, [0])));
+    let isLongDone = false;
+    const long = grinder.submit(tasks.spin, [1500]).then(() => (isLongDone = true));
+    const short = range(30).map(() => grinder.submit(tasks.spin, [0]).then(() => isLongDone));
+    expect(await Promise.all(short)).toEqual(range(30).map(() => false));
+    await long;
+  });
+
   test('N3 whoever is first, a job whose time is over when it ends has one outcome, and its worker is there for the next', async () => {
     const { grinder, ledger } = await grinding({ batchSizeThreshold: 1, dispatch: 'natural' });
     const outcomes: PromiseSettledResult<unknown>[] = [];

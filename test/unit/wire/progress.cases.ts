@@ -24,11 +24,11 @@ export function progressTests(open: () => Sides): void {
       host.queue(0);
       host.queue(1);
       expect(host.stateOf(0)).toBe('queued');
-      expect(worker.begin(0, undefined, 0)).toBe(true);
+      expect(worker.begin(0, undefined)).toBe(true);
       expect([host.stateOf(0), host.stateOf(1)]).toEqual(['begun', 'queued']);
       worker.finish(0, false);
       expect([host.stateOf(0), host.stateOf(1)]).toEqual(['finished', 'queued']);
-      worker.begin(1, undefined, 0);
+      worker.begin(1, undefined);
       expect([host.stateOf(0), host.stateOf(1)]).toEqual(['finished', 'begun']);
     });
   });
@@ -38,14 +38,14 @@ export function progressTests(open: () => Sides): void {
       host.queue(0);
       expect(host.takeBack(0)).toBe(true);
       expect(host.stateOf(0)).toBe('taken back');
-      expect(worker.begin(0, undefined, 0)).toBe(false);
+      expect(worker.begin(0, undefined)).toBe(false);
     });
   });
 
   test('S27 a call that was begun, or finished, is not taken back', () => {
     withSides(({ host, worker }) => {
       host.queue(0);
-      worker.begin(0, undefined, 0);
+      worker.begin(0, undefined);
       expect(host.takeBack(0)).toBe(false);
       expect(host.stateOf(0)).toBe('begun');
       worker.finish(0, false);
@@ -57,47 +57,8 @@ export function progressTests(open: () => Sides): void {
   test('N3 the run of a timed call is measured from its beginning', () => {
     withSides(({ host, worker }) => {
       host.queue(0);
-      worker.begin(0, 5_000_000_000, 0);
+      worker.begin(0, 5_000_000_000);
       expect(host.runningMs(5_000_000_250)).toBe(250);
-    });
-  });
-
-  test('S27 of calls that begin soon after another, those the host was first to take back never begin', () => {
-    withSides(({ host, worker }) => {
-      for (let index = 0; index < 6; index++) host.queue(index);
-      expect(host.takeBack(1)).toBe(true);
-      expect(worker.begin(0, undefined, 3)).toBe(true);
-      const taken = [2, 3, 4, 5].map((index) => host.takeBack(index));
-      expect(taken.slice(2)).toEqual([true, true]);
-      for (const index of [1, 2, 3, 4, 5]) {
-        const wasTaken = index === 1 || taken[index - 2];
-        expect(worker.begin(index, undefined, 1)).toBe(!wasTaken);
-      }
-    });
-  });
-
-  test('S27 one that was to begin soon, and whose turn comes later than that, is passed over when it was wanted back', () => {
-    withSides(({ host, worker }) => {
-      for (let index = 0; index < 4; index++) host.queue(index);
-      worker.begin(0, undefined, 3);
-      for (const index of [1, 3]) host.takeBack(index);
-      worker.finish(0, false);
-      expect([1, 2, 3].map((index) => worker.begin(index, undefined, 0))).toEqual([false, true, false]);
-    });
-  });
-
-  test('N1 what the worker has not begun when it dies was queued, even if it was about to begin', () => {
-    withSides(({ host, worker }) => {
-      for (let index = 0; index < 4; index++) host.queue(index);
-      worker.begin(0, undefined, 3);
-      worker.finish(0, true);
-      worker.begin(1, undefined, 2);
-      expect([0, 1, 2, 3].map((index) => host.stateOf(index))).toEqual([
-        expect.stringMatching(/begun|finished/),
-        'begun',
-        'queued',
-        'queued',
-      ]);
     });
   });
 
@@ -105,21 +66,13 @@ export function progressTests(open: () => Sides): void {
     const act = fc.oneof(
       fc.record({ kind: fc.constant('queue' as const), count: fc.integer({ min: 1, max: 600 }) }),
       fc.record({ kind: fc.constant('takeBack' as const), which: fc.nat(1200) }),
-      fc.record({
-        kind: fc.constant('work' as const),
-        count: fc.integer({ min: 1, max: 600 }),
-        soon: fc.nat(7),
-      }),
+      fc.record({ kind: fc.constant('work' as const), count: fc.integer({ min: 1, max: 600 }) }),
     );
     fc.assert(
       fc.property(fc.array(act, { maxLength: 25 }), (acts) => {
         withSides(({ host, worker }) => {
           const states: ('queued' | 'finished' | 'taken back' | 'passed over')[] = [];
           let next = 0;
-          /** The host wanted them back, and was told that they may begin. */
-          const wanted = new Set<number>();
-          /** Index behind the last one that the worker may have kept for itself. */
-          let kept = 0;
           for (const each of acts) {
             if (each.kind === 'queue') {
               const room = inFlightLimit - (states.length - next);
@@ -130,16 +83,12 @@ export function progressTests(open: () => Sides): void {
             } else if (each.kind === 'takeBack') {
               const index = next + each.which;
               if (states[index] === undefined || states[index] === 'taken back') continue;
-              const isTaken = host.takeBack(index);
-              if (index >= kept) expect(isTaken).toBe(true);
-              if (isTaken) states[index] = 'taken back';
-              else wanted.add(index);
+              expect(host.takeBack(index)).toBe(true);
+              states[index] = 'taken back';
             } else {
               for (let i = 0; i < each.count && next < states.length; i++, next++) {
-                const soon = Math.min(each.soon, states.length - next - 1);
-                kept = Math.max(kept, next + soon + 1);
-                const begins = worker.begin(next, undefined, soon);
-                if (!wanted.has(next)) expect(begins).toBe(states[next] === 'queued');
+                const begins = worker.begin(next, undefined);
+                expect(begins).toBe(states[next] === 'queued');
                 if (begins) {
                   expect(host.takeBack(next)).toBe(false);
                   worker.finish(next, false);
@@ -147,7 +96,7 @@ export function progressTests(open: () => Sides): void {
                 states[next] = begins ? 'finished' : 'passed over';
               }
             }
-            for (let index = Math.max(next, kept); index < states.length; index += 97)
+            for (let index = next; index < states.length; index += 97)
               expect(host.stateOf(index)).toBe(states[index]);
           }
         });
