@@ -38,7 +38,7 @@ export async function openGrinder(
 /** The ways of dispatch, by the names they have in the tables. Each has two workers. */
 export const modes = {
   'threshold 20': () => openGrinder({ workersPerPool: 2 }, { batchSizeThreshold: 20 }),
-  natural: () => openGrinder({ workersPerPool: 2 }, { dispatch: 'natural' }),
+  natural: () => openGrinder({ maxPools: 2, workersPerPool: 1 }, { dispatch: 'natural' }),
   'batches of 20': () =>
     openGrinder({ maxPools: 2, workersPerPool: 1 }, { batchSizeThreshold: 20, maxBatchSize: 20 }),
 } satisfies Record<string, () => Promise<OpenGrinder>>;

@@ -6,8 +6,8 @@ import { inFlightLimit } from '../wire/progress.ts';
 export const chunksPerWorker = 2;
 
 const maxChunk = inFlightLimit / chunksPerWorker;
-/** What a message costs both sides, about; a chunk should be worth it. */
-const messageMs = 0.025;
+/** What a message costs, about, most of it to wake the thread it goes to; a chunk should be worth it. */
+const messageMs = 0.1;
 /** Longest work one chunk should hold: beyond it a larger one saves next to nothing. */
 const maxChunkMs = 1;
 
@@ -24,9 +24,26 @@ export function chunkSize(queued: number, workers: number, costMs: number | unde
   return Math.min(queued, maxChunk, longest, Math.max(share, worthwhile));
 }
 
-/** A running estimate of what one call costs: jumps up at once, comes down slowly. */
-export function nextCost(estimateMs: number | undefined, observedMs: number): number {
-  const observed = Math.max(observedMs, 1e-5);
-  if (estimateMs === undefined || observed > 4 * estimateMs) return observed;
-  return estimateMs + 0.2 * (observed - estimateMs);
+/** What a call of one task is taken to cost. */
+export interface CallCost {
+  readonly ms: number;
+  /** The last calls took far longer. */
+  readonly isDoubted: boolean;
+}
+
+/** Calls after which half of the estimate is theirs. */
+const halfLife = 16;
+const farAbove = 4;
+
+/**
+ * A running average over calls. One long call may be chance, and hardly changes it: what waits behind the next such
+ * call is taken back by a worker that would idle. Two in a row are news, and what they cost is believed at once.
+ */
+export function nextCost(cost: CallCost | undefined, calls: number, workMs: number): CallCost {
+  const observedMs = Math.max(workMs / calls, 1e-5);
+  if (cost === undefined) return { ms: observedMs, isDoubted: false };
+  const isFarAbove = observedMs > farAbove * cost.ms;
+  if (isFarAbove && cost.isDoubted) return { ms: observedMs, isDoubted: true };
+  const weight = 1 - 2 ** (-calls / halfLife);
+  return { ms: cost.ms + weight * (observedMs - cost.ms), isDoubted: isFarAbove };
 }

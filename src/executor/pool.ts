@@ -4,7 +4,7 @@ import { type Deadline, Deadlines } from '../ground/deadline.ts';
 import { type BrokenExecutorError, NotStartedError } from '../ground/errors.ts';
 import { Ring } from '../ground/ring.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
-import { chunkSize, nextCost } from './chunk.ts';
+import { type CallCost, chunkSize, nextCost } from './chunk.ts';
 import type { Executor, ExecutorCall, ExecutorCreateOptions, SubmitReceipt } from './executor.ts';
 import { type HeldCall, InFlight } from './in-flight.ts';
 import type { Spawn } from './port.ts';
@@ -35,7 +35,7 @@ export class WorkerPool implements Executor, SlotOwner {
   /** Slots whose worker has come up, or failed to, once. */
   readonly #verdicts = new Set<number>();
   readonly #queue = new Ring<HeldCall>();
-  readonly #costs = new WeakMap<ResolvedTask, number>();
+  readonly #costs = new WeakMap<ResolvedTask, CallCost>();
   #isDispatching = false;
   #state: 'open' | 'closing' | 'broken' = 'open';
   #brokenBy: BrokenExecutorError | undefined;
@@ -114,7 +114,7 @@ export class WorkerPool implements Executor, SlotOwner {
   }
 
   slotMeasured(task: ResolvedTask, calls: number, workMs: number): void {
-    this.#costs.set(task, nextCost(this.#costs.get(task), workMs / calls));
+    this.#costs.set(task, nextCost(this.#costs.get(task), calls, workMs));
   }
 
   slotGaveBack(calls: readonly HeldCall[]): void {
@@ -245,18 +245,19 @@ export class WorkerPool implements Executor, SlotOwner {
   #nextChunk(slot: Slot): HeldCall[] | undefined {
     const first = this.#queue.peek()!;
     if (first.transfer.length > 0) return slot.idle ? [this.#queue.shift()!] : undefined;
-    const size = chunkSize(this.#queue.size, this.#liveWorkers(), this.#costs.get(first.task));
-    const budgetMs = size * (this.#costs.get(first.task) ?? 0);
+    let { task } = first;
+    let costMs = this.#costs.get(task)?.ms;
+    const size = chunkSize(this.#queue.size, this.#liveWorkers(), costMs);
+    costMs ??= 0;
+    const budgetMs = size * costMs;
     const chunk: HeldCall[] = [];
-    let task = first.task;
-    let costMs = this.#costs.get(task) ?? 0;
     let workMs = 0;
     while (chunk.length < size) {
       const call = this.#queue.peek();
       if (call === undefined || call.transfer.length > 0) break;
       if (call.task !== task) {
         task = call.task;
-        costMs = this.#costs.get(task) ?? Infinity;
+        costMs = this.#costs.get(task)?.ms ?? Infinity;
       }
       workMs += costMs;
       if (chunk.length > 0 && workMs > budgetMs * 1.001) break;

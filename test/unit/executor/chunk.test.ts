@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { chunkSize, chunksPerWorker, nextCost } from '../../../src/executor/chunk.ts';
+import { type CallCost, chunkSize, chunksPerWorker, nextCost } from '../../../src/executor/chunk.ts';
 import { inFlightLimit } from '../../../src/wire/progress.ts';
 
 const queued = fc.integer({ min: 1, max: 100_000 });
@@ -50,7 +50,7 @@ describe('the size of a chunk', () => {
   });
 
   test('is worth its message when there is enough to do', () => {
-    expect(chunkSize(100, 50, 0.001)).toBe(25);
+    expect(chunkSize(1000, 50, 0.001)).toBe(100);
     expect(chunkSize(10, 50, 0.001)).toBe(10);
   });
 
@@ -60,33 +60,41 @@ describe('the size of a chunk', () => {
 });
 
 describe('what a call is taken to cost', () => {
-  test('is at first what the first one did', () => {
-    expect(nextCost(undefined, 3)).toBe(3);
+  const taken = (ms: number, isDoubted = false): CallCost => ({ ms, isDoubted });
+
+  test('is at first what the first ones did', () => {
+    expect(nextCost(undefined, 2, 6)).toEqual(taken(3));
   });
 
-  test('jumps up at once', () => {
-    expect(nextCost(0.01, 5)).toBe(5);
+  test('hardly changes with one long call', () => {
+    const { ms, isDoubted } = nextCost(taken(0.01), 1, 5);
+    expect(ms).toBeLessThan(0.25);
+    expect(isDoubted).toBe(true);
   });
 
-  test('comes down slowly, and towards what is seen (property)', () => {
+  test('is at once what two long ones in a row took', () => {
+    const once = nextCost(taken(0.01), 1, 5);
+    expect(nextCost(once, 1, 5)).toEqual(taken(5, true));
+    const between = nextCost(once, 1, 0.01);
+    expect(between.isDoubted).toBe(false);
+    expect(nextCost(between, 1, 5).ms).toBeLessThan(1);
+  });
+
+  test('goes towards what is seen, the faster the more calls that were (property)', () => {
     fc.assert(
-      fc.property(cost, cost, (estimate, observed) => {
-        const next = nextCost(estimate, observed);
-        expect(next).toBeGreaterThan(0);
-        if (observed <= estimate) {
-          expect(next).toBeLessThanOrEqual(estimate);
-          expect(next).toBeGreaterThanOrEqual(observed);
-          if (observed < estimate / 2) expect(next).toBeGreaterThan(estimate / 2);
-        } else {
-          expect(next).toBeGreaterThanOrEqual(estimate);
-          expect(next).toBeLessThanOrEqual(observed);
-        }
+      fc.property(cost, cost, fc.integer({ min: 1, max: 512 }), (estimate, observed, calls) => {
+        const { ms } = nextCost(taken(estimate), calls, calls * observed);
+        const [low, high] = [Math.min(estimate, observed), Math.max(estimate, observed)];
+        expect(ms).toBeGreaterThanOrEqual(low * (1 - 1e-9));
+        expect(ms).toBeLessThanOrEqual(high * (1 + 1e-9));
+        const more = nextCost(taken(estimate), calls + 1, (calls + 1) * observed).ms;
+        expect(Math.abs(more - observed)).toBeLessThanOrEqual(Math.abs(ms - observed) + 1e-9 * high);
       }),
     );
   });
 
   test('is never nothing', () => {
-    expect(nextCost(undefined, 0)).toBeGreaterThan(0);
-    expect(nextCost(1e-5, 0)).toBeGreaterThan(0);
+    expect(nextCost(undefined, 1, 0).ms).toBeGreaterThan(0);
+    expect(nextCost(taken(1e-5), 512, 0).ms).toBeGreaterThan(0);
   });
 });
