@@ -1,5 +1,6 @@
 // How long does a caller wait who awaits one job after the other (two workers)?
-import { type Entrant, openField } from './field.ts';
+import { openField } from './field.ts';
+import { openEcho } from './floor.ts';
 import { alternate, compare, type Goal, quantile, range, report, summarizeAll } from './harness.ts';
 
 const question =
@@ -15,16 +16,20 @@ interface Wait {
 
 const field = await openField();
 // In the other modes a single caller waits for company: that is what they are for.
-const names = (Object.keys(field.calls) as Entrant[]).filter(
-  (name) => name !== 'threshold 20' && name !== 'batches of 20',
-);
+const { 'threshold 20': _threshold, 'batches of 20': _batches, ...immediate } = field.calls;
+const echo = openEcho();
+const contestants: Record<string, (value: number) => Promise<unknown>> = {
+  'a message there and back': echo.call,
+};
+for (const [name, call] of Object.entries(immediate)) contestants[name] = (value) => call('increment', value);
+const names = Object.keys(contestants);
 
 /** Microseconds. */
-async function waits(name: Entrant): Promise<Wait> {
+async function waits(name: string): Promise<Wait> {
   const times: number[] = [];
   for (let i = 0; i < calls; i++) {
     const began = performance.now();
-    if ((await field.calls[name]('increment', i)) !== i + 1) throw new Error('A wrong result');
+    if ((await contestants[name](i)) !== i + 1) throw new Error('A wrong result');
     times.push((performance.now() - began) * 1000);
   }
   times.sort((a, b) => a - b);
@@ -36,6 +41,7 @@ const runs = await alternate<string, Wait>(
   Object.fromEntries(names.map((name) => [name, () => waits(name)])),
 );
 await field.stop();
+await echo.stop();
 
 const of = (what: keyof Wait) =>
   summarizeAll(Object.fromEntries(names.map((name) => [name, runs[name].map((wait) => wait[what])])));

@@ -1,5 +1,6 @@
 // How many times the throughput of other pools do small jobs reach (one number in, one out, 10,000 in flight, two workers)?
 import { openField } from './field.ts';
+import { openPromises } from './floor.ts';
 import { compare, type Goal, report } from './harness.ts';
 import { race, raceGoals, raceTable } from './race.ts';
 import type { Call } from './rivals.ts';
@@ -34,6 +35,7 @@ const result = await race(
   {
     'piscina, arrays of 20': byHand(piscina, 20),
     'piscina, arrays of 1000': byHand(piscina, 1000),
+    'promises alone': { call: openPromises().call },
     'in the main thread': { call: async (value) => jobs.increment(value) },
   },
 );

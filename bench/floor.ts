@@ -1,0 +1,43 @@
+import { Worker } from 'node:worker_threads';
+
+/** What stands between any pool and zero, measured along with the pools. */
+export interface Floor {
+  readonly call: (value: number) => Promise<unknown>;
+  stop(): Promise<unknown>;
+}
+
+/** Answers that are settled in one turn of the event loop: about what one message carries. */
+const answersPerTurn = 512;
+
+/** A queue of promises, settled in order and nothing else: no worker, no message. */
+export function openPromises(): Floor {
+  let waiting: { readonly value: number; readonly resolve: (value: number) => void }[] = [];
+  const settle = (): void => {
+    const settled = waiting.slice(0, answersPerTurn);
+    waiting = waiting.slice(answersPerTurn);
+    if (waiting.length > 0) setImmediate(settle);
+    for (const { value, resolve } of settled) resolve(value + 1);
+  };
+  return {
+    call: (value) =>
+      new Promise((resolve) => {
+        if (waiting.push({ value, resolve }) === 1) setImmediate(settle);
+      }),
+    stop: async () => {},
+  };
+}
+
+/** One message to a thread, and one back, one caller at a time: no queue, no promise but the caller's. */
+export function openEcho(): Floor {
+  const worker = new Worker(new URL('workers/echo.js', import.meta.url));
+  let resolve: (value: number) => void;
+  worker.on('message', (value: number) => resolve(value));
+  return {
+    call: (value) =>
+      new Promise((each) => {
+        resolve = each;
+        worker.postMessage(value);
+      }),
+    stop: () => worker.terminate(),
+  };
+}
