@@ -16,7 +16,8 @@ export const suites = {
   ],
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
-  matrix: ['unit', 'integration', 'examples'],
+  /** What is most likely to differ between versions of Node; with `--all`, the fast and the slow ones. */
+  matrix: ['unit', 'integration/tasks', 'examples'],
 };
 
 /** The Node versions of test/runtimes, by their names there. */

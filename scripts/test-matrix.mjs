@@ -1,9 +1,12 @@
-// node scripts/test-matrix.mjs [node22 node24 ... others]
+// node scripts/test-matrix.mjs [--all] [node22 node24 ... others]
 import { resolve } from 'node:path';
 import { run, runGroup, suiteStep } from './steps.mjs';
 import { runtimes, suites } from './suites.mjs';
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : [...runtimes, 'others'];
+const all = process.argv.includes('--all');
+const named = process.argv.slice(2).filter((name) => name !== '--all');
+const wanted = named.length > 0 ? named : [...runtimes, 'others'];
+const wantedSuites = all ? [...suites.fast, ...suites.slow] : suites.matrix;
 const cwd = resolve('test/runtimes');
 
 // A package of its own: in the root, their `node` commands would stand before everybody's.
@@ -26,6 +29,6 @@ for (const runtime of wanted) {
   const execPath = resolve(cwd, 'node_modules', runtime, 'bin/node');
   await runGroup(
     runtime,
-    suites.matrix.map((name) => () => suiteStep(name, runtime, { execPath })),
+    wantedSuites.map((name) => () => suiteStep(name, runtime, { execPath })),
   );
 }

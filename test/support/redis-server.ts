@@ -1,11 +1,10 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { arch, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
-import { until } from './until.ts';
 
 /** What Debian's server needs that not every system has. */
 const packages = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1'];
@@ -15,6 +14,9 @@ interface Binary {
   readonly path: string;
   readonly env: NodeJS.ProcessEnv;
 }
+
+/** Longest wait for its first answer. */
+const startMs = 20_000;
 
 const quiet = { stdio: 'pipe', timeout: 120_000 } as const;
 
@@ -100,9 +102,17 @@ export class RedisServer {
     persistence = 'none',
     bind = [],
   }: { persistence?: Persistence; bind?: string[] } = {}) {
-    const server = new RedisServer(await freePort(), persistence, ['127.0.0.1', ...bind]);
-    await server.up();
-    return server;
+    for (let attemptsLeft = 5; ; attemptsLeft--) {
+      const server = new RedisServer(await freePort(), persistence, ['127.0.0.1', ...bind]);
+      try {
+        await server.up();
+        return server;
+      } catch (error) {
+        // Between its choice and now somebody else may have taken the port.
+        await server.stop();
+        if (attemptsLeft === 1) throw error;
+      }
+    }
   }
 
   /** Starts it, or starts it again. */
@@ -116,10 +126,12 @@ export class RedisServer {
       appendonly: aof,
       appendfsync: 'everysec',
       'maxmemory-policy': 'noeviction',
+      logfile: 'redis.log',
     };
     const args = Object.entries(options).flatMap(([key, value]) => [`--${key}`, ...String(value).split(' ')]);
-    this.#process = spawn(binary!.path, args, { env: binary!.env, stdio: 'ignore' });
-    await this.#answers();
+    const started = spawn(binary!.path, args, { env: binary!.env, stdio: 'ignore' });
+    this.#process = started;
+    await this.#answers(started);
   }
 
   /** Without a last word. */
@@ -141,19 +153,29 @@ export class RedisServer {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #answers(): Promise<void> {
-    const client = new Redis(this.url, {
-      lazyConnect: true,
-      retryStrategy: () => 20,
-      maxRetriesPerRequest: null,
-    });
+  /** Whoever else might answer at this port is another process. */
+  async #answers(server: ChildProcess): Promise<void> {
+    const client = new Redis(this.url, { lazyConnect: true, retryStrategy: () => 20 });
     client.on('error', () => {});
-    let isUp = false;
-    void client.ping().then(
-      () => (isUp = true),
-      () => {},
-    );
-    await until(() => isUp, 'Redis answers').finally(() => client.disconnect());
+    try {
+      const giveUpAt = performance.now() + startMs;
+      for (;;) {
+        if (server.exitCode !== null) throw new Error(`redis-server ended: ${this.#log()}`);
+        const info = await client.info('server').catch(() => '');
+        if (info.includes(`process_id:${server.pid}\r`)) return;
+        if (performance.now() > giveUpAt) throw new Error(`redis-server does not answer: ${this.#log()}`);
+      }
+    } finally {
+      client.disconnect();
+    }
+  }
+
+  #log(): string {
+    try {
+      return readFileSync(join(this.#folder, 'redis.log'), 'utf8').slice(-500);
+    } catch {
+      return 'it wrote no log';
+    }
   }
 }
 
