@@ -5,6 +5,8 @@ import type { GrinderSettings } from './grinder-options.ts';
 export interface GrinderStats {
   readonly started: boolean;
   readonly stopping: boolean;
+  /** The option: its name in leases, events and metrics. */
+  readonly ownerPrefix: string;
   /** Accepted and not yet sent to an executor, those waiting for a lease included; cancelled ones are not in it. */
   readonly pending: number;
   readonly batchSizeThreshold: number;
@@ -69,6 +71,7 @@ export function grinderStats(settings: GrinderSettings, now: GrinderNow, totals:
   return {
     started: now.started,
     stopping: now.stopping,
+    ownerPrefix: settings.ownerPrefix,
     pending: now.pending,
     batchSizeThreshold: settings.batchSizeThreshold,
     maxWaitSeconds: settings.maxWaitSeconds,

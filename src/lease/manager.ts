@@ -162,6 +162,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
     return {
       started: this.#state === 'started',
       stopping: this.#state === 'stopping',
+      namePrefix: this.#settings.namePrefix,
       backend: this.backend,
       desired: this.desiredExecutorCount(),
       maxPools: this.#settings.maxPools,

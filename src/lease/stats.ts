@@ -17,6 +17,8 @@ export interface LeaseStats {
 export interface ManagerStats {
   readonly started: boolean;
   readonly stopping: boolean;
+  /** The option: its name in pools, events and metrics. */
+  readonly namePrefix: string;
   readonly backend: string;
   readonly desired: number;
   readonly maxPools: number;

@@ -40,6 +40,7 @@ describe('stats()', () => {
     const fields = {
       started: false,
       stopping: false,
+      ownerPrefix: 'work-grinder',
       pending: 0,
       batchSizeThreshold: 7,
       maxWaitSeconds: 0.25,

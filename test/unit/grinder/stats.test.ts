@@ -7,6 +7,7 @@ const settings = {
   batchSizeThreshold: 20,
   maxWaitSeconds: 0.01,
   leaseSeconds: 60,
+  ownerPrefix: 'hashes',
 } as GrinderSettings;
 
 const queueWaits = { count: 3, mean: 2, p50: 2, p90: 3, p99: 3, max: 3 };
@@ -32,6 +33,7 @@ describe('S32 the stats of a grinder', () => {
     ).toEqual({
       started: true,
       stopping: false,
+      ownerPrefix: 'hashes',
       pending: 3,
       batchSizeThreshold: 20,
       maxWaitSeconds: 0.01,
