@@ -13,6 +13,16 @@ export { fromBytes, refuseBlobs, toBytes } from './wire/serialize.ts';
 /** @internal The integrations of this package read the clock and their options as its core does. */
 export { type Clock, sharedNow, systemClock, type Timer } from './ground/clock.ts';
 /** @internal */
+export { observeItems, secondsLimits, sizeLimits } from './diagnostics/item-times.ts';
+/** @internal */
+export { listen } from './diagnostics/listen.ts';
+/** @internal */
+export type { Measure } from './diagnostics/measure.ts';
+/** @internal */
+export { grinderMeasures } from './grinder/measures.ts';
+/** @internal */
+export { managerMeasures } from './lease/measures.ts';
+/** @internal */
 export { readLogger } from './ground/logger.ts';
 /** @internal */
 export {
@@ -27,6 +37,7 @@ export {
   outOfRange,
   readOptions,
   text,
+  withMethods,
 } from './ground/options.ts';
 /** @internal */
 export { noSnapshot, snapshot } from './worker/snapshot.ts';

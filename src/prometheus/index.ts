@@ -1,0 +1,8 @@
+/**
+ * The stats of managers and grinders as metrics for Prometheus. Needs `prom-client`.
+ *
+ * @module
+ */
+
+export type { MetricsOptions } from './metrics-options.ts';
+export { registerMetrics } from './register-metrics.ts';

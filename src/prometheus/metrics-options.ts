@@ -1,0 +1,41 @@
+import { type Registry, register } from 'prom-client';
+import { flag, invalidType, readOptions, withMethods } from '../backend.ts';
+import type { LeasedExecutorManager, WorkGrinder } from '../index.ts';
+
+export interface MetricsOptions {
+  /** Shown as `leasepool_manager_*`, under the label `manager`: its `namePrefix`. */
+  readonly manager?: LeasedExecutorManager | undefined;
+  /** Shown as `leasepool_grinder_*`, under the label `grinder`: its `ownerPrefix`. */
+  readonly grinder?: WorkGrinder | undefined;
+  /** @defaultValue the default registry of prom-client */
+  readonly registry?: Registry | undefined;
+  /**
+   * Also observes each item and batch of the grinder, for histograms that can be added up over processes. Without it
+   * nothing happens between scrapes. @defaultValue `false`
+   */
+  readonly histograms?: boolean | undefined;
+}
+
+interface MetricsSettings {
+  readonly manager: LeasedExecutorManager | undefined;
+  readonly grinder: WorkGrinder | undefined;
+  readonly registry: Registry;
+  readonly histograms: boolean;
+}
+
+const known: readonly (keyof MetricsOptions)[] = ['manager', 'grinder', 'registry', 'histograms'];
+
+/** By shape: they may be of another copy of the package. @throws TypeError `ERR_INVALID_ARG_TYPE` */
+export function readMetricsOptions(options: unknown): MetricsSettings {
+  const given = readOptions<MetricsOptions>('registerMetrics()', options, known);
+  const manager = withMethods<LeasedExecutorManager>('manager', given.manager, ['acquire', 'stats']);
+  const grinder = withMethods<WorkGrinder>('grinder', given.grinder, ['submit', 'stats']);
+  if (manager === undefined && grinder === undefined)
+    throw invalidType('registerMetrics() must be given a "manager" or a "grinder"', options);
+  const histograms = flag('histograms', given.histograms) ?? false;
+  if (histograms && grinder === undefined)
+    throw invalidType('"histograms" must come with the "grinder" they are of', options);
+  const methods = ['getSingleMetric', 'registerMetric', 'removeSingleMetric'] as const;
+  const registry = withMethods<Registry>('registry', given.registry, methods) ?? register;
+  return { manager, grinder, registry, histograms };
+}
