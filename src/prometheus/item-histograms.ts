@@ -1,15 +1,16 @@
-import { Histogram, type Registry } from 'prom-client';
+import { Histogram } from 'prom-client';
 import { observeItems, secondsLimits, sizeLimits } from '../backend.ts';
+import type { AnyRegistry } from './metrics-options.ts';
 
 /** Histograms of what some grinders do from now on, in one registry for as long as there is such a grinder. */
 export class ItemHistograms {
-  readonly #registry: Registry;
+  readonly #registry: AnyRegistry;
   /** Each time one was added. */
   readonly #entries = new Set<{ readonly grinder: string }>();
   readonly #histograms = new Map<string, Histogram>();
   #stopObserving: () => void = () => {};
 
-  constructor(registry: Registry) {
+  constructor(registry: AnyRegistry) {
     this.#registry = registry;
   }
 

@@ -1,6 +1,14 @@
-import { type Registry, register } from 'prom-client';
+import {
+  type OpenMetricsContentType,
+  type PrometheusContentType,
+  register,
+  type Registry,
+} from 'prom-client';
 import { flag, invalidType, readOptions, withMethods } from '../backend.ts';
 import type { LeasedExecutorManager, WorkGrinder } from '../index.ts';
+
+/** For either of its text formats. */
+export type AnyRegistry = Registry<PrometheusContentType> | Registry<OpenMetricsContentType>;
 
 export interface MetricsOptions {
   /** Shown as `leasepool_manager_*`, under the label `manager`: its `namePrefix`. */
@@ -8,7 +16,7 @@ export interface MetricsOptions {
   /** Shown as `leasepool_grinder_*`, under the label `grinder`: its `ownerPrefix`. */
   readonly grinder?: WorkGrinder | undefined;
   /** @defaultValue the default registry of prom-client */
-  readonly registry?: Registry | undefined;
+  readonly registry?: AnyRegistry | undefined;
   /**
    * Also observes each item and batch of the grinder, for histograms that can be added up over processes. Without it
    * nothing happens between scrapes. @defaultValue `false`
@@ -19,7 +27,7 @@ export interface MetricsOptions {
 interface MetricsSettings {
   readonly manager: LeasedExecutorManager | undefined;
   readonly grinder: WorkGrinder | undefined;
-  readonly registry: Registry;
+  readonly registry: AnyRegistry;
   readonly histograms: boolean;
 }
 
@@ -36,6 +44,6 @@ export function readMetricsOptions(options: unknown): MetricsSettings {
   if (histograms && grinder === undefined)
     throw invalidType('"histograms" must come with the "grinder" they are of', options);
   const methods = ['getSingleMetric', 'registerMetric', 'removeSingleMetric'] as const;
-  const registry = withMethods<Registry>('registry', given.registry, methods) ?? register;
+  const registry = withMethods<AnyRegistry>('registry', given.registry, methods) ?? register;
   return { manager, grinder, registry, histograms };
 }

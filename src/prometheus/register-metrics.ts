@@ -1,8 +1,7 @@
-import type { Registry } from 'prom-client';
 import { grinderMeasures, managerMeasures } from '../backend.ts';
 import type { GrinderStats, ManagerStats } from '../index.ts';
 import { ItemHistograms } from './item-histograms.ts';
-import { type MetricsOptions, readMetricsOptions } from './metrics-options.ts';
+import { type AnyRegistry, type MetricsOptions, readMetricsOptions } from './metrics-options.ts';
 import { StatsMetrics } from './stats-metrics.ts';
 
 /** What a registry shows of leasepool. */
@@ -12,9 +11,9 @@ interface Shown {
   readonly items: ItemHistograms;
 }
 
-const shown = new WeakMap<Registry, Shown>();
+const shown = new WeakMap<AnyRegistry, Shown>();
 
-function shownIn(registry: Registry): Shown {
+function shownIn(registry: AnyRegistry): Shown {
   let all = shown.get(registry);
   if (all === undefined) {
     all = {

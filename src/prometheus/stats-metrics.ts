@@ -1,5 +1,6 @@
-import { Counter, Gauge, type Metric, type Registry } from 'prom-client';
+import { Counter, Gauge, type Metric } from 'prom-client';
 import { type Measure, outOfRange } from '../backend.ts';
+import type { AnyRegistry } from './metrics-options.ts';
 
 /** A manager or a grinder, each time it was added. */
 interface Entry<S> {
@@ -8,7 +9,7 @@ interface Entry<S> {
 
 /** The managers, or the grinders, of one registry. Their metrics are in it for as long as there are any. */
 export class StatsMetrics<S> {
-  readonly #registry: Registry;
+  readonly #registry: AnyRegistry;
   readonly #what: 'manager' | 'grinder';
   readonly #measures: readonly Measure<S>[];
   readonly #nameOf: (stats: S) => string;
@@ -19,7 +20,7 @@ export class StatsMetrics<S> {
   #reading: readonly S[] | undefined;
 
   constructor(
-    registry: Registry,
+    registry: AnyRegistry,
     what: 'manager' | 'grinder',
     measures: readonly Measure<S>[],
     nameOf: (stats: S) => string,

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { WorkGrinder, type LeasedExecutorManager } from 'leasepool';
 import { type MetricsOptions, registerMetrics } from 'leasepool/prometheus';
-import { Gauge, register, Registry } from 'prom-client';
+import { Gauge, type OpenMetricsContentType, register, Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { fakeGrinder, never, threadGrinder } from '../support/grinder.ts';
 import { until } from '../support/until.ts';
@@ -17,7 +17,7 @@ function registered(options: MetricsOptions): Registry {
 }
 
 /** What a scrape gives, as Prometheus reads it: a value for each name with its labels. */
-async function scrape(registry: Registry): Promise<Map<string, number>> {
+async function scrape(registry: { metrics(): Promise<string> }): Promise<Map<string, number>> {
   const samples = new Map<string, number>();
   for (const line of (await registry.metrics()).split('\n')) {
     if (line === '' || line.startsWith('#')) continue;
@@ -93,10 +93,10 @@ describe('leasepool/prometheus', () => {
       expect(name.endsWith('_total'), name).toBe(String(type) === 'counter');
     }
     const plain = await scrape(registry);
-    const open = new Registry(Registry.OPENMETRICS_CONTENT_TYPE);
-    onTestFinished(registerMetrics({ manager, grinder, registry: open as Registry }));
-    for (const sample of (await scrape(open as Registry)).keys())
-      expect(plain.has(sample), sample).toBe(true);
+    const open = new Registry<OpenMetricsContentType>();
+    open.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+    onTestFinished(registerMetrics({ manager, grinder, registry: open }));
+    for (const sample of (await scrape(open)).keys()) expect(plain.has(sample), sample).toBe(true);
     expect(await open.metrics()).toContain('# TYPE leasepool_grinder_batches counter\n');
   });
 
