@@ -72,12 +72,13 @@ async function start(
   await grinder.start();
 }
 
-/** Pino takes the fields first. */
+/** Pino takes the fields first, and shows an error whole under the key `err` only. */
 function loggerTo(log: FastifyBaseLogger): Logger {
-  return {
-    debug: (message, fields) => log.debug(fields ?? {}, message),
-    info: (message, fields) => log.info(fields ?? {}, message),
-    warn: (message, fields) => log.warn(fields ?? {}, message),
-    error: (message, fields) => log.error(fields ?? {}, message),
-  };
+  const level =
+    (name: keyof Logger) =>
+    (message: string, fields: { readonly error?: unknown } = {}): void => {
+      const { error, ...others } = fields;
+      log[name](error === undefined ? others : { ...others, err: error }, message);
+    };
+  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }

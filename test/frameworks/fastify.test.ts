@@ -84,7 +84,7 @@ test('options that cannot work are refused', async () => {
   expect(await rejection(registered)).toMatchObject({ code: 'ERR_OUT_OF_RANGE' });
 });
 
-test("the manager logs to the server's logger", async () => {
+test("the manager logs to the server's logger, errors with their stacks", async () => {
   const { app, log } = await server();
   await app.ready();
   await rejection(app.leasepool.grinder.submit(exit, [3]));
@@ -92,8 +92,10 @@ test("the manager logs to the server's logger", async () => {
   const lines = log()
     .trim()
     .split('\n')
-    .map((line) => JSON.parse(line) as { msg: string });
-  expect(lines.some(({ msg }) => /worker/.test(msg))).toBe(true);
+    .map((line) => JSON.parse(line) as { msg: string; worker?: number; err?: { stack: string } });
+  const died = lines.find(({ msg }) => msg === 'worker died');
+  expect(died?.worker).toBe(0);
+  expect(died?.err?.stack).toMatch(/exit/);
 });
 
 // No time is measured: the jobs end only when the other route has answered everybody, which takes a free event loop.
