@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { integrations } from '../../scripts/rooms.mjs';
 
 const run = promisify(execFile);
 
@@ -68,10 +69,36 @@ test('import and require give the same exports, without a warning, and the proce
 });
 
 test('an integration whose library is not installed says which it is, and the core does without', async () => {
+  const needed = { fastify: 'fastify-plugin', otel: '@opentelemetry/api', prometheus: 'prom-client' };
   const { stdout } = await evaluate(
     'module',
     `await import('leasepool');
-     await import('leasepool/fastify').catch((error) => console.log(error.code, error.message));`,
+     for (const integration of ${JSON.stringify(Object.keys(needed))})
+       await import('leasepool/' + integration).catch((error) => console.log(error.code, error.message));`,
   );
-  expect(stdout).toMatch(/^ERR_MODULE_NOT_FOUND .*'fastify-plugin'/);
+  const messages = stdout.trimEnd().split('\n');
+  expect(messages).toHaveLength(3);
+  for (const [index, library] of Object.values(needed).entries())
+    expect(messages[index]).toMatch(new RegExp(`^ERR_MODULE_NOT_FOUND .*'${library}'`));
+});
+
+test('importing the core loads no integration, nor any other package', async () => {
+  const hooks = `
+    import { writeSync } from 'node:fs';
+    export function load(url, context, next) {
+      writeSync(1, url + ' ');
+      return next(url, context);
+    }`;
+  const { stdout } = await evaluate(
+    'module',
+    `import { register } from 'node:module';
+     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hooks)}`)});
+     await import('leasepool');`,
+  );
+  const loaded = stdout.trimEnd().split(' ');
+  const own = loaded.filter((url) => url.includes('/node_modules/leasepool/dist/'));
+  expect(own.length).toBeGreaterThan(30);
+  expect(loaded.filter((url) => !own.includes(url) && !url.startsWith('node:'))).toEqual([]);
+  const rooms = own.map((url) => url.split('/dist/')[1].split('/')[0]);
+  expect(rooms.filter((room) => integrations.includes(room))).toEqual([]);
 });
