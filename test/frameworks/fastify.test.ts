@@ -1,7 +1,9 @@
 import autocannon from 'autocannon';
 import Fastify from 'fastify';
 import leasepool, { type LeasepoolPluginOptions } from 'leasepool/fastify';
+import { execFile } from 'node:child_process';
 import { Writable } from 'node:stream';
+import { promisify } from 'node:util';
 import { expect, onTestFinished, test } from 'vitest';
 import { Gate } from '../support/gate.ts';
 import { rejection } from '../support/manager-start.ts';
@@ -108,4 +110,17 @@ test('an unrelated route answers all its clients while jobs compute', async () =
   expect([pinged['2xx'], pinged.non2xx, pinged.errors, gate.finished]).toEqual([200, 0, 0, 0]);
   gate.open();
   expect(await Promise.all(held)).toEqual(['held', 'held', 'held']);
+});
+
+// Its figures are for people; what is checked is that both routes computed and the other one was answered.
+test('the example examples/fastify/latency.ts compares the two, and exits by itself', async () => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    'build/examples/fastify/latency.js',
+    '1',
+  ]);
+  expect(stderr).toBe('');
+  const lines = stdout.trimEnd().split('\n');
+  for (const [index, route] of ['/inline', '/grinder'].entries())
+    expect(lines[index]).toMatch(new RegExp(`^${route}: [1-9]\\d* computed; /ping waited p50 \\d`));
+  expect(lines).toHaveLength(2);
 });
