@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Metric } from 'prom-client';
+import { type Aggregator, Counter, Gauge, type Metric } from 'prom-client';
 import { type Measure, outOfRange } from '../backend.ts';
 import type { AnyRegistry } from './metrics-options.ts';
 
@@ -87,7 +87,9 @@ export class StatsMetrics<S> {
         }));
       });
     const labelNames = key === undefined ? [this.#what] : [this.#what, key];
-    const settings = { name, help: description, labelNames, registers: [this.#registry] };
+    // For those who add up the processes of a cluster.
+    const aggregator: Aggregator = kind === 'gauge' ? 'max' : 'sum';
+    const settings = { name, help: description, labelNames, aggregator, registers: [this.#registry] };
     if (kind === 'counter') {
       return new Counter({
         ...settings,

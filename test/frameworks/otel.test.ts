@@ -229,6 +229,19 @@ describe('withCarrier()', () => {
     expect(await answer).toEqual({ traceId, parentId: spanId });
   });
 
+  test('is about the first item that is submitted in it', async () => {
+    const { grinder } = await fakeGrinder({ batchSizeThreshold: 3, maxWaitSeconds: never });
+    const { named } = traces();
+    const filled = withCarrier((carrier) => {
+      const first = grinder.enqueue(echo, [carrier]);
+      grinder.enqueue(square, [2]).cancel();
+      first.cancel();
+      return carrier;
+    });
+    const { traceId, spanId } = named('submit echo')[0].spanContext();
+    expect(filled['traceparent']).toBe(`00-${traceId}-${spanId}-01`);
+  });
+
   test('gives back and throws what its function does', () => {
     expect(withCarrier((carrier) => carrier)).toEqual({});
     expect(() => withCarrier(() => fail('bad'))).toThrow('bad');

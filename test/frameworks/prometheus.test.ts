@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { WorkGrinder, type LeasedExecutorManager } from 'leasepool';
 import { type MetricsOptions, registerMetrics } from 'leasepool/prometheus';
-import { Gauge, type OpenMetricsContentType, register, Registry } from 'prom-client';
+import { AggregatorRegistry, Gauge, type OpenMetricsContentType, register, Registry } from 'prom-client';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { fakeGrinder, never, threadGrinder } from '../support/grinder.ts';
 import { until } from '../support/until.ts';
@@ -110,6 +110,18 @@ describe('leasepool/prometheus', () => {
     await scrape(registry);
     await scrape(registry);
     expect(stats).toHaveBeenCalledTimes(2);
+  });
+
+  test('in a cluster, adds up what can be added up and gives the largest of the rest', async () => {
+    const { manager, grinder, backend } = await fakeGrinder(atOnce);
+    const registry = registered({ manager, grinder });
+    void grinder.enqueue(echo, [0]);
+    await until(() => backend.calls.length === 1);
+    const processes = [await registry.getMetricsAsJSON(), await registry.getMetricsAsJSON()];
+    const cluster = await scrape(AggregatorRegistry.aggregate(processes));
+    expect(cluster.get('leasepool_grinder_items_in_flight{grinder="work-grinder"}')).toBe(2);
+    expect(cluster.get('leasepool_grinder_items_submitted_total{grinder="work-grinder"}')).toBe(2);
+    expect(cluster.get('leasepool_manager_workers_per_pool{manager="leasepool"}')).toBe(1);
   });
 
   test('tells several grinders apart by their names, and refuses two of one name', async () => {
