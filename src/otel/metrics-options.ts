@@ -7,7 +7,7 @@ export interface MetricsOptions {
   readonly manager?: LeasedExecutorManager | undefined;
   /** Its metrics have the attribute `leasepool.grinder.name`: its `ownerPrefix`. */
   readonly grinder?: WorkGrinder | undefined;
-  /** @defaultValue the global one */
+  /** @defaultValue the global one, which must be set by then */
   readonly meterProvider?: MeterProvider | undefined;
   /**
    * Also records each item and batch of the grinder, in histograms. Without it nothing happens between collections.
