@@ -26,6 +26,8 @@ export class Item {
   /** Times a worker has begun it. */
   starts = 0;
   begunAtMs: number | undefined;
+  /** When a worker made sure that nobody could take it back any more. Its task may have to be loaded then. */
+  claimedAtMs: number | undefined;
   /** When its function had ended. */
   endedAtMs: number | undefined;
   /** Its answer has left its worker, and can be read. */
@@ -34,8 +36,12 @@ export class Item {
   wasUnreadable = false;
   /** An executor returned it, and it has not been sent again. */
   isGivenBack = false;
+  /** Its queue timeout has passed, and whoever holds it did not let it go. */
+  isOverdue = false;
   /** Pools that broke under it. */
   breaks = 0;
+  /** How often in a row it came back because its pool had broken. */
+  brokenReturns = 0;
   /** Its executor let it be taken back. */
   isTakenBack = false;
   /** Its submitter hears of it only when other items have settled as well. */
@@ -74,6 +80,8 @@ export class Item {
   }
 }
 
+const harmless: readonly JobPlan['kind'][] = ['value', 'object', 'throw'];
+
 /** All items of a run. */
 export class Items {
   readonly all: Item[] = [];
@@ -111,10 +119,15 @@ export class Items {
     const item = this.all[id];
     item.begunAtMs = this.#scene.time.now;
     this.#scene.note(`${worker} begins ${id}`);
+    if (!harmless.includes(item.plan.kind)) this.#scene.struck++;
     if (++item.starts > 1) this.#scene.violate('N1 a job starts at most once', `item ${id} started again`);
     const { settlement } = item;
     if (settlement?.status === 'rejected' && (settlement.reason as { phase?: string }).phase === 'queue')
       this.#scene.violate('N3 a job whose queue timeout has passed never runs', `item ${id} began`);
+    const { queueTimeoutMs } = item.plan;
+    const claimedAtMs = item.claimedAtMs ?? item.begunAtMs;
+    if (queueTimeoutMs !== null && claimedAtMs > item.acceptedAtMs + queueTimeoutMs)
+      this.#scene.violate('N3 a job that has waited too long never runs', `item ${id} began`);
     if (item.isTakenBack)
       this.#scene.violate('S27 an item taken back never runs', `item ${id} began all the same`);
     return item;

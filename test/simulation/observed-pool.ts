@@ -62,6 +62,7 @@ export class ObservedPool implements Executor {
   state: 'open' | 'closing' | 'closed' = 'open';
   isBroken = false;
   readonly openedAtMs: number;
+  #brokeAtEvent = Infinity;
   readonly #executor: Executor;
   readonly #scene: Scene;
   readonly #items: Items;
@@ -81,9 +82,15 @@ export class ObservedPool implements Executor {
     if (executor.takeBack !== undefined) this.takeBack = (call) => this.#takeBack(call);
     void executor.broken?.then(() => {
       this.isBroken = true;
+      this.#brokeAtEvent = scene.time.events;
       for (const { item } of this.held.values()) item.breaks++;
       observer.poolBroke?.(this);
     });
+  }
+
+  /** It had broken before this turn began: the manager knows. */
+  get isKnownBroken(): boolean {
+    return this.#brokeAtEvent < this.#scene.time.events;
   }
 
   /** As the pool has it: one that is still being made may not know yet. */
@@ -119,7 +126,7 @@ export class ObservedPool implements Executor {
       if (canGoElsewhere) this.#observer.poolBroke?.(this);
       for (const each of observed.slice(receipt.submitted)) {
         this.#release(each);
-        if (canGoElsewhere) each.item.breaks++;
+        if (canGoElsewhere) brokeUnder(each.item);
         else each.item.place = 'over';
       }
     }
@@ -148,7 +155,9 @@ export class ObservedPool implements Executor {
     if (outcome.status !== 'returned') item.place = 'over';
     else {
       if (item.starts > 0) this.#fault(`returned item ${item.id}, which had begun`);
-      if (outcome.reason instanceof BrokenExecutorError && !this.isBroken) item.breaks++;
+      if (!(outcome.reason instanceof BrokenExecutorError)) item.brokenReturns = 0;
+      else if (this.isBroken) item.brokenReturns++;
+      else brokeUnder(item);
       this.#scene.saw('an item returned');
     }
     call.settle(outcome);
@@ -160,7 +169,10 @@ export class ObservedPool implements Executor {
       this.#scene.violate('an item is in one lease at most', `item ${item.id}, now in ${this.name} too`);
     if (item.settlement !== undefined)
       this.#scene.violate('S26 what has settled is not sent', `item ${item.id} went to ${this.name}`);
+    if (item.isGrinders && item.brokenReturns > 1)
+      this.#scene.violate('M6 an item under which two pools broke fails', `item ${item.id} went on`);
     item.place = 'held';
+    item.claimedAtMs = undefined;
     item.postedTo = undefined;
     item.isTakenBack = false;
     item.isGivenBack = false;
@@ -181,6 +193,7 @@ export class ObservedPool implements Executor {
     if (observed.item.starts > 0) this.#fault(`let item ${observed.item.id} be taken back, which had begun`);
     this.#release(observed);
     observed.item.isTakenBack = true;
+    observed.item.brokenReturns = 0;
     if (observed.item.wasCancelled || observed.hasMoved) observed.item.place = 'over';
     this.#scene.saw('an item taken back');
     return true;
@@ -193,4 +206,10 @@ export class ObservedPool implements Executor {
   #fault(what: string): void {
     this.#scene.violate('an executor keeps its contract', `${this.name} ${what}`);
   }
+}
+
+/** It came back because its pool cannot run it, before or without its pool having said that it broke. */
+function brokeUnder(item: Item): void {
+  item.breaks++;
+  item.brokenReturns++;
 }

@@ -111,7 +111,7 @@ export type Deed =
     }
   | { readonly do: 'release'; readonly lease: number }
   | { readonly do: 'scale'; readonly units: number | 'throws' | 'nonsense'; readonly notify: boolean }
-  | { readonly do: 'room' }
+  | { readonly do: 'room'; readonly waiters: number }
   | { readonly do: 'block'; readonly ms: number; readonly timersFirst: boolean }
   | { readonly do: 'crash'; readonly worker: number; readonly how: 'exit' | 'fail' | 'kill' }
   /** The next time an item settles, another command is carried out at once. */

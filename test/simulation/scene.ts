@@ -31,6 +31,8 @@ export class Scene {
   readonly time: VirtualTime;
   readonly coverage = new Coverage();
   faults: FaultPlan;
+  /** Faults that came to pass: of the plan, of jobs, of users. */
+  struck = 0;
   /** The faults are over. */
   isCalm = false;
   /** The first promise not kept. */
@@ -66,7 +68,9 @@ export class Scene {
 
   /** Whether a fault happens now. */
   fails(fault: keyof FaultPlan): boolean {
-    return this.chance.happens(fault, this.faults[fault]);
+    const fails = this.chance.happens(fault, this.faults[fault]);
+    if (fails) this.struck++;
+    return fails;
   }
 
   note(what: string): void {

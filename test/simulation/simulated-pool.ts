@@ -47,10 +47,9 @@ export class SimulatedPool implements Executor {
     if (plan.poolsTakeBack) this.takeBack = (call) => this.#takeBack(call);
     if (plan.poolsEndCalls) this.endCalls = (calls, reason) => this.#endCalls(calls, reason);
     const startMs = Math.floor(this.#draw('start') * 5);
-    if (scene.fails('start')) this.#plan(startMs, 'breaks', () => this.#break());
+    if (scene.fails('start')) this.#plan(startMs, 'breaks', () => this.break());
     else this.#plan(startMs, 'is up', () => this.#comeUp());
-    if (scene.fails('death'))
-      this.#plan(Math.floor(this.#draw('death') * 100), 'breaks', () => this.#break());
+    if (scene.fails('death')) this.#plan(Math.floor(this.#draw('death') * 100), 'breaks', () => this.break());
   }
 
   submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
@@ -82,7 +81,7 @@ export class SimulatedPool implements Executor {
   }
 
   /** It can run nothing any more: what runs fails, the rest goes back. It may say so before or after. */
-  #break(): void {
+  break(): void {
     if (this.#state !== 'starting' && this.#state !== 'up') return;
     this.#scene.saw('a simulated pool that breaks');
     this.#state = 'broken';
@@ -132,7 +131,7 @@ export class SimulatedPool implements Executor {
     const { now } = this.#scene.time;
     if (call.beginBeforeMs !== undefined && now > item.acceptedAtMs + item.plan.queueTimeoutMs!) {
       const reason = new TimeoutError('no worker began the job in time', { phase: 'queue' });
-      return this.#plan(0, 'refuses', () => call.settle({ status: 'rejected', reason }));
+      return call.settle({ status: 'rejected', reason });
     }
     this.#running.set(call, held);
     this.#items.begin((call.args[0] as JobArgument).id, this.#name);

@@ -217,7 +217,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
     const progress: WorkerProgress = {
       begin: (index, sharedNowMs) => {
         time.interject();
-        return this.isAlive && this.progress.begin(index, sharedNowMs);
+        return this.isAlive && this.#claim(index, sharedNowMs);
       },
       finish: (index) => {
         time.interject();
@@ -232,6 +232,12 @@ export class SimulatedWorker implements WorkerPort, Performer {
       loader: new TaskLoader(),
       surround,
     });
+  }
+
+  #claim(index: number, sharedNowMs: number | undefined): boolean {
+    const isClaimed = this.progress.begin(index, sharedNowMs);
+    if (isClaimed) this.#items.all[this.#ids.get(index)!].claimedAtMs = this.#scene.time.now;
+    return isClaimed;
   }
 
   #receive(): void {

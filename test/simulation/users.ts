@@ -60,6 +60,8 @@ export class Users {
   readonly allSignals: AbortController[] = [...this.signals];
   /** Those who wait for room in the queue, in their order. */
   readonly roomWaiters: object[] = [];
+  /** Those who wait for room no more, woken or refused. */
+  roomLeft = 0;
   readonly #futures: { readonly item: Item; readonly future: WorkFuture<unknown> }[] = [];
   readonly #reactions: Deed[] = [];
   readonly #shared = { shared: true };
@@ -113,8 +115,10 @@ export class Users {
         this.lastNotifyAtMs = this.#scene.time.turnNow;
         return this.#world.manager.notifyScaleChanged();
       case 'room':
-        return this.#waitForRoom();
+        for (let waiter = 0; waiter < deed.waiters; waiter++) this.#waitForRoom();
+        return;
       case 'block':
+        this.#scene.struck++;
         this.#scene.saw('a busy thread');
         return this.#scene.time.block(deed.ms, deed.timersFirst);
       case 'crash':
@@ -139,6 +143,7 @@ export class Users {
   }
 
   startManager(): void {
+    this.#world.breakEndsAtMs = -Infinity;
     this.#started(this.#world.manager.start());
   }
 
@@ -155,6 +160,18 @@ export class Users {
     });
     this.#track({ of: 'grinder', timeoutMs, cancels: cancelPending || timeoutMs === 0 }, stopped);
     if (restart) void stopped.then(() => this.mayRestart && this.#started(grinder.start()));
+    if (started && !cancels) this.#stopAgain();
+  }
+
+  /** Whoever waits for a drain may lose patience. */
+  #stopAgain(): void {
+    const { chance, time } = this.#scene;
+    if (chance.draw('stops again') > 0.3) return;
+    const inMs = Math.floor(chance.draw('stops again in') * 10);
+    time.plan('user', time.now + inMs, 'stop again', () => {
+      if (this.#world.grinder.stats().stopping)
+        this.stopGrinder(chance.draw('escalates') < 0.5, null, this.mayRestart);
+    });
   }
 
   stopManager(timeoutMs: number, restart: boolean): void {
@@ -453,12 +470,17 @@ export class Users {
 
   #waitForRoom(): void {
     const waiter = {};
-    const { started } = this.#world.grinder.stats();
-    this.roomWaiters.push(waiter);
-    const leave = (): void => void this.roomWaiters.splice(this.roomWaiters.indexOf(waiter), 1);
+    const { started, pending } = this.#world.grinder.stats();
+    const waits = started && pending >= this.#world.maxQueueSize;
+    if (waits) this.roomWaiters.push(waiter);
+    const leave = (): void => {
+      if (!waits) return;
+      this.roomLeft++;
+      this.roomWaiters.splice(this.roomWaiters.indexOf(waiter), 1);
+    };
     this.#world.grinder.waitForRoom().then(
       () => {
-        if (this.roomWaiters[0] !== waiter)
+        if (waits && this.roomWaiters[0] !== waiter)
           this.#scene.violate('S34 waitForRoom() is first come, first served', 'a later one was first');
         leave();
       },
@@ -472,7 +494,11 @@ export class Users {
 
   #crash({ worker, how }: Extract<Deed, { do: 'crash' }>): void {
     const alive = this.#world.workers.filter(({ isAlive }) => isAlive);
+    const { simulatedPools } = this.#world;
+    if (alive.length + simulatedPools.length === 0) return;
+    this.#scene.struck++;
     if (alive.length > 0) alive[worker % alive.length].dieSoon(how);
+    else simulatedPools[worker % simulatedPools.length].break();
   }
 }
 

@@ -63,6 +63,8 @@ export class VirtualTime {
   /** How often a turn of the owning thread falls into the middle of what a worker does. */
   interjectRate = 0;
   events = 0;
+  /** Timers that were not exact, and turns that fell into a worker's doing. */
+  struck = 0;
 
   constructor(
     chance: Chance,
@@ -138,6 +140,7 @@ export class VirtualTime {
     const planned = this.#take(this.now, true);
     if (planned === undefined) return;
     this.#hasInterjected = true;
+    this.struck++;
     const workerNow = this.now;
     this.#now = Math.max(this.#now, planned.at);
     this.#aheadMs = 0;
@@ -170,6 +173,7 @@ export class VirtualTime {
     let at = dueAt;
     if (this.#chance.happens('late timer', lateRate)) at += Math.ceil(this.#chance.draw('lateness') * lateMs);
     else if (delayMs > 0 && this.#chance.happens('early timer', earlyRate)) at -= 1;
+    if (at !== dueAt) this.struck++;
     const timer = new Planned(at, dueAt, this.#chance.draw('tie'), 'timer', `${owner} timer`, () => {
       armed.delete(timer);
       callback();

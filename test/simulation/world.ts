@@ -14,6 +14,8 @@ import { SimulatedWorker } from './simulated-worker.ts';
 import type { OwnedClock } from './virtual-time.ts';
 
 export const ownerPrefix = 'grinder';
+/** So long after a pool broke, none is opened. */
+const breakMs = 5000;
 
 /** Who wants to know what pools do. */
 export interface WorldObserver extends PoolObserver {
@@ -27,7 +29,7 @@ export class World {
   readonly items: Items;
   readonly workers: SimulatedWorker[] = [];
   readonly pools: ObservedPool[] = [];
-  readonly #simulatedPools: SimulatedPool[] = [];
+  readonly simulatedPools: SimulatedPool[] = [];
   readonly managerClock: OwnedClock;
   readonly grinderClock: OwnedClock;
   readonly poolClock: OwnedClock;
@@ -41,6 +43,8 @@ export class World {
   /** Told of what goes in and out of pools. */
   observer: WorldObserver = { sending() {} };
   lastBreakAtMs = -Infinity;
+  /** A pool broke, and until then the manager opens none. */
+  breakEndsAtMs = -Infinity;
   /** A pool broke, or could not be made. */
   hasBroken = false;
 
@@ -77,7 +81,7 @@ export class World {
     this.scene.endFaults();
     this.units = 0;
     for (const worker of this.workers) worker.heal();
-    for (const pool of this.#simulatedPools) pool.heal();
+    for (const pool of this.simulatedPools) pool.heal();
   }
 
   #newManager(): LeasedExecutorManager {
@@ -119,14 +123,15 @@ export class World {
     };
   }
 
-  #broke(): void {
+  #broke({ isBroken, state }: ObservedPool): void {
     this.hasBroken = true;
     this.lastBreakAtMs = this.scene.time.turnNow;
+    if (isBroken && state === 'open') this.breakEndsAtMs = this.lastBreakAtMs + breakMs;
   }
 
   #newPool({ name, workers }: ExecutorCreateOptions): SimulatedPool {
     const pool = new SimulatedPool(name, workers, this.plan, this.scene, this.items);
-    this.#simulatedPools.push(pool);
+    this.simulatedPools.push(pool);
     return pool;
   }
 
@@ -148,9 +153,12 @@ export class World {
   }
 
   #observed({ name }: ExecutorCreateOptions, executor: Executor): ObservedPool {
+    const { turnNow } = this.scene.time;
+    if (turnNow > this.lastBreakAtMs && turnNow < this.breakEndsAtMs)
+      this.scene.violate('M6 no pool is opened right after one broke', name);
     const pool = new ObservedPool(name, executor, this.scene, this.items, {
       sending: (...sent) => this.observer.sending(...sent),
-      poolBroke: () => this.#broke(),
+      poolBroke: (broken) => this.#broke(broken),
       closing: (closing) => this.observer.closing?.(closing),
     });
     this.pools.push(pool);

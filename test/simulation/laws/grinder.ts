@@ -1,6 +1,6 @@
 import type { GrinderStats } from '../../../src/grinder/stats.ts';
 import type { Item } from '../items.ts';
-import type { ManagerStats } from '../../../src/lease/stats.ts';
+import type { LeaseStats, ManagerStats } from '../../../src/lease/stats.ts';
 import type { ObservedPool } from '../observed-pool.ts';
 import { ownerPrefix, waitingItems, type World } from '../world.ts';
 import { leaseOf, type Leases, timerSlackMs } from './leases.ts';
@@ -38,12 +38,13 @@ export class GrinderLaws {
     const known = this.#leases.see(lease);
     known.taken += items.length;
     for (const item of items) item.leaseEndsAtMs = known.hardExpiresAtMs;
-    if (known.taken > items.length) scene.saw('items that join a batch');
+    if (known.taken > items.length) this.#checkJoin(lease, known.softExpiresAtMs);
     if (known.taken > maxBatchSize)
       scene.violate('S4 a batch takes at most maxBatchSize', `${known.taken} items in ${lease.leaseId}`);
     if (scene.time.turnNow >= known.softExpiresAtMs + timerSlackMs && scene.time.hasKeptUp)
       scene.violate('M4 S33 nothing is sent after soft expiry', lease.leaseId);
     if (lease.draining) scene.violate('M3 a lease that drains gets no work', lease.leaseId);
+    this.#checkTimeouts(items);
     this.#checkOrder(waiting, items);
     this.#checkDue(waiting);
   }
@@ -54,6 +55,22 @@ export class GrinderLaws {
     this.#checkQueue(stats);
     this.#checkBatches(stats, managerStats);
     this.#checkWork(stats, managerStats);
+  }
+
+  /** Items join a batch that has begun. However late its timers are, it knows the time. */
+  #checkJoin({ leaseId, pending }: LeaseStats, softExpiresAtMs: number): void {
+    const { scene, plan } = this.#world;
+    scene.saw('items that join a batch');
+    if (scene.time.turnNow > softExpiresAtMs + 0.001)
+      scene.violate('S33 nothing joins a batch after its soft expiry', leaseId);
+    if (pending > plan.workersPerPool)
+      scene.violate('S33 items join as far as workers would idle', `${pending} in ${leaseId}`);
+  }
+
+  #checkTimeouts(items: readonly Item[]): void {
+    const late = items.find(({ isOverdue }) => isOverdue);
+    if (late !== undefined)
+      this.#world.scene.violate('N3 what has waited too long is not sent again', `item ${late.id}`);
   }
 
   #checkOrder(waiting: readonly Item[], items: readonly Item[]): void {

@@ -1,4 +1,5 @@
 import type { LeaseStats, ManagerStats } from '../../../src/lease/stats.ts';
+import type { Item } from '../items.ts';
 import type { ObservedPool } from '../observed-pool.ts';
 import type { Users } from '../users.ts';
 import type { World } from '../world.ts';
@@ -47,6 +48,8 @@ export class Leases {
         seenAtEvent: 0,
       };
       this.#seen.set(leaseId, seen);
+      if (this.#poolOf(leaseId).isKnownBroken)
+        this.#world.scene.violate('M6 a broken pool is not lent again', leaseId);
     }
     seen.seenAtEvent = this.#world.scene.time.events;
     if (seen.hasEnded) this.#world.scene.violate('M1 a lease ends once', `${leaseId} is back`);
@@ -68,6 +71,7 @@ export class Leases {
     this.#checkSums(stats);
     this.#checkLive(stats);
     this.#checkExpiries(stats);
+    this.#checkRotation(stats);
     this.#checkUsers(stats);
   }
 
@@ -97,13 +101,20 @@ export class Leases {
       scene.violate('M5 desired is within bounds', String(desired));
     const here = new Set<string>();
     for (const lease of leases) {
-      const pool = lease.leaseId.replace(/-lease-\d+$/, '');
+      const pool = nameOfPool(lease.leaseId);
       if (here.has(pool)) scene.violate('M1 a pool has one lease at most', pool);
       here.add(pool);
       this.#leasedAtMs.set(pool, time.turnNow);
       this.see(lease);
+      if (!lease.draining && this.#poolOf(lease.leaseId).isBroken)
+        scene.violate('M6 a lease is lost when its pool breaks', lease.leaseId);
     }
     for (const seen of this.#seen.values()) if (seen.seenAtEvent !== time.events) seen.hasEnded = true;
+  }
+
+  #poolOf(leaseId: string): ObservedPool {
+    const poolName = nameOfPool(leaseId);
+    return this.#world.pools.find(({ name }) => name === poolName)!;
   }
 
   /** Pools and workers there really are. */
@@ -135,6 +146,24 @@ export class Leases {
     scene.saw('a lease past hard expiry with an answer on its way');
   }
 
+  /** What a batch has not begun when its lease expires softly goes on elsewhere; its first item may have to stay. */
+  #checkRotation({ leases, stopping }: ManagerStats): void {
+    const { scene, plan } = this.#world;
+    if (!scene.time.hasKeptUp || stopping || (plan.backend === 'pools' && !plan.poolsTakeBack)) return;
+    for (const lease of leases) {
+      if (scene.time.turnNow < this.see(lease).softExpiresAtMs + timerSlackMs) continue;
+      const pool = this.#poolOf(lease.leaseId);
+      if (pool.isBroken) continue;
+      const staying = [...pool.held.values()].filter(({ item }) => canRotate(item));
+      if (staying.length > 0) scene.saw('an item that stays with an expired lease');
+      if (staying.length > 1)
+        scene.violate(
+          'M4 S33 what was not begun at soft expiry goes on with a new lease',
+          `${staying.length} in ${lease.leaseId}`,
+        );
+    }
+  }
+
   #checkUsers({ leases }: ManagerStats): void {
     const { scene, manager } = this.#world;
     const here = new Set(leases.map(({ leaseId }) => leaseId));
@@ -149,4 +178,18 @@ export class Leases {
         scene.violate('M4 the signal of an active lease has not aborted', leaseId);
     }
   }
+}
+
+function nameOfPool(leaseId: string): string {
+  return leaseId.replace(/-lease-\d+$/, '');
+}
+
+function canRotate({ isGrinders, settlement, claimedAtMs, starts, plan }: Item): boolean {
+  return (
+    isGrinders &&
+    settlement === undefined &&
+    claimedAtMs === undefined &&
+    starts === 0 &&
+    plan.args !== 'transfer'
+  );
 }

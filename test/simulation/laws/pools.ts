@@ -22,7 +22,7 @@ export function checkStarts({ scene, workers, plan }: World, poolName: string): 
   let inVain = 0;
   for (const worker of workers) {
     if (worker.pool !== poolName) continue;
-    inVain = worker.hasBegun || worker.isKilled ? 0 : inVain + 1;
+    inVain = worker.hasBegun ? 0 : inVain + 1;
   }
   if (inVain > startAttempts * plan.workersPerPool)
     scene.violate('M6 never a spawn storm', `${inVain} starts in vain in ${poolName}`);
@@ -43,8 +43,8 @@ function checkIdleness(
         'S33 a free worker of a pool gets what waits there',
         `item ${item.id}, ${idle.name}`,
       );
-  const mayGo = ({ starts, plan, place }: Item): boolean =>
-    starts === 0 && plan.args !== 'transfer' && place === 'held';
+  const mayGo = ({ claimedAtMs, plan, place }: Item): boolean =>
+    claimedAtMs === undefined && plan.args !== 'transfer' && place === 'held';
   for (const { outstanding, name, isKnownUp, isKilled, isAlive, isBusy } of workers) {
     if (outstanding.size < 2 || !isKnownUp || isKilled || !isAlive || isBusy) continue;
     const held = [...new Set(outstanding.values())]

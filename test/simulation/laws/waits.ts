@@ -8,14 +8,45 @@ import { timerSlackMs } from './leases.ts';
 /** How long a pool that does not come to its end may hold up a stop. */
 const stopSlackMs = 3_000 + 10;
 
+/** Those who wait for room in the queue, from one turn to the next. */
+export class RoomLaws {
+  readonly #world: World;
+  readonly #users: Users;
+  #pending = 0;
+  #waiting = 0;
+  #left = 0;
+
+  constructor(world: World, users: Users) {
+    this.#world = world;
+    this.#users = users;
+  }
+
+  /** After each turn. */
+  check({ pending }: GrinderStats): void {
+    const { scene, maxQueueSize } = this.#world;
+    const { roomWaiters, roomLeft } = this.#users;
+    const freed = Math.min(this.#pending, maxQueueSize) - pending;
+    const left = roomLeft - this.#left;
+    if (left < Math.min(freed, this.#waiting))
+      scene.violate('S34 each free place wakes one who waits for room', `${freed} free, ${left} woken`);
+    if (left > 1) scene.saw('several who wait for room are woken');
+    this.#pending = pending;
+    this.#waiting = roomWaiters.length;
+    this.#left = roomLeft;
+  }
+}
+
 /** Whoever waits does not wait too long. After each turn. */
 export function checkWaits(world: World, users: Users, grinder: GrinderStats, manager: ManagerStats): void {
   checkItems(world);
   checkAskings(world, users);
   checkStops(world, users, grinder);
   checkSignals(world, users);
-  if (manager.waiting < users.askings.filter(({ answer }) => answer === 'none').length)
-    world.scene.violate('M2 waiting counts those inside acquire()', String(manager.waiting));
+  const askings = users.askings.filter(({ answer }) => answer === 'none').length;
+  const surplus = manager.waiting - askings;
+  if (surplus < 0) world.scene.violate('M2 waiting counts those inside acquire()', String(manager.waiting));
+  if (surplus > (grinder.pending > 0 ? 1 : 0))
+    world.scene.violate('M2 who wants no lease any more has left the line', `${manager.waiting} wait`);
 }
 
 function checkItems({ items, scene, plan }: World): void {
@@ -35,6 +66,7 @@ function checkItems({ items, scene, plan }: World): void {
       const isMoved = item.plan.args === 'transfer' || !plan.poolsTakeBack;
       if (item.place === 'waiting' || (plan.backend === 'workers' && !isMoved))
         scene.violate('N3 a queue timeout comes on time', `item ${item.id}`);
+      item.isOverdue = true;
     }
     if (timeoutMs !== null && item.begunAtMs !== undefined && item.endedAtMs === undefined) {
       if (now > item.begunAtMs + timeoutMs + 2 && item.lostWith === undefined && scene.time.hasKeptUp)
