@@ -12,6 +12,10 @@ const sentences = {
     `A soak of ${run.minutes} minutes with backend \`"${run.backend}"\`, seed ${run.seed} (${of(run)}): ` +
     `${count(run.verified)} results verified, ${count(run.workerDeaths)} workers died, ` +
     `lost ${run.lost}, run twice ${run.twice}, hung ${run.hung}.`,
+  simulation: (run, seed) =>
+    `A simulation of ${run.seconds} s from seed ${seed} (${of(run)}): ${count(run.programs)} programs, ` +
+    `${count(run.commands)} commands, ${count(run.items)} jobs, ${count(run.faults)} faults, ` +
+    `${count(run.promisesBroken)} promises broken.`,
   leaks: (run, backend) =>
     `With backend \`"${backend}"\`, ${count(run.leases.times)} leases, ${count(run.crashes.times)} crashes and ` +
     `${count(run.restarts.times)} starts and stops (${of(run)}) left behind ` +

@@ -4,7 +4,7 @@ import { GrinderLaws } from './laws/grinder.ts';
 import { Leases } from './laws/leases.ts';
 import { checkBlame, checkOutcome } from './laws/outcome.ts';
 import { checkPools, checkStarts } from './laws/pools.ts';
-import { checkRest, checkWaits } from './laws/waits.ts';
+import { checkRest, checkWaits, RoomLaws } from './laws/waits.ts';
 import type { Command, Ending, Program } from './program.ts';
 import type { Violation } from './scene.ts';
 import { Users } from './users.ts';
@@ -18,6 +18,7 @@ export interface Report {
   readonly digest: number;
   readonly coverage: Coverage;
   readonly events: number;
+  readonly faults: number;
   readonly deeds: number;
   readonly items: number;
   readonly trace: readonly string[] | undefined;
@@ -33,6 +34,7 @@ class Run {
   readonly #users: Users;
   readonly #leases: Leases;
   readonly #grinderLaws: GrinderLaws;
+  readonly #roomLaws: RoomLaws;
   /** Commands that ride on the next turn. */
   #riders: Command[] = [];
   #areCommandsOver = false;
@@ -44,6 +46,7 @@ class Run {
     this.#users = new Users(world);
     this.#leases = new Leases(world, this.#users);
     this.#grinderLaws = new GrinderLaws(world, this.#leases);
+    this.#roomLaws = new RoomLaws(world, this.#users);
     world.observer = {
       sending: (pool, items) => {
         if (items[0]?.isGrinders === true) this.#grinderLaws.sending(pool, items);
@@ -78,6 +81,7 @@ class Run {
       digest: scene.digest,
       coverage: scene.coverage,
       events: scene.time.events,
+      faults: scene.struck + scene.time.struck,
       deeds: this.#users.deeds,
       items: items.all.length,
       trace: scene.trace,
@@ -110,6 +114,10 @@ class Run {
     for (let hop = 0; hop < hops; hop++) await Promise.resolve();
   }
 
+  get #isSound(): boolean {
+    return this.#world.scene.violation === undefined;
+  }
+
   async #end(ending: Ending): Promise<void> {
     const users = this.#users;
     const isSettled = (): boolean => !users.isWaiting;
@@ -123,11 +131,16 @@ class Run {
       users.stopManager(1000, false);
       await this.#until(isSettled, patienceMs);
     }
-    users.stopGrinder(ending === 'cancel', null, false);
-    await this.#until(isSettled, patienceMs);
-    users.stopManager(ending === 'cancel' ? 0 : 1000, false);
-    await this.#until(isSettled, patienceMs);
-    const { pools, workers } = this.#world;
+    const { pools, workers, grinder, manager } = this.#world;
+    // A start() that waited for an earlier stop comes behind this one.
+    do {
+      users.stopGrinder(ending === 'cancel', null, false);
+      await this.#until(isSettled, patienceMs);
+    } while (this.#isSound && grinder.stats().started);
+    do {
+      users.stopManager(ending === 'cancel' ? 0 : 1000, false);
+      await this.#until(isSettled, patienceMs);
+    } while (this.#isSound && manager.stats().started);
     const isOver = (): boolean =>
       pools.every(({ state }) => state === 'closed') && workers.every(({ state }) => state === 'gone');
     await this.#until(isOver, patienceMs);
@@ -171,6 +184,7 @@ class Run {
     this.#leases.check(manager);
     checkPools(world);
     this.#grinderLaws.check(grinder, manager);
+    this.#roomLaws.check(grinder);
     checkWaits(world, this.#users, grinder, manager);
     for (const worker of world.workers) {
       if (worker.state !== 'gone' || worker.isAccountedFor) continue;
