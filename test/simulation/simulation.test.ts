@@ -1,43 +1,47 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { holdSession } from './session.ts';
-
-/** A session that never got there has shown nothing. */
-const mustHappen = [
-  'a cancel of an item that runs',
-  'a lease past hard expiry with an answer on its way',
-  'a manager stopped while leases drain',
-  'an item rejected: TimeoutError queue',
-  'an item rejected: TimeoutError run',
-  'an item rejected: WorkerCrashedError running',
-  'an item returned',
-  'an item taken back',
-  'answers the host cannot read',
-  'calls a worker cannot read',
-  'due items that wait',
-  'items that join a batch',
-];
+import { Coverage, enoughRuns, notSeen } from './coverage.ts';
+import { mutants } from './mutants/table.ts';
+import { readRegressions, replayRegressions } from './regressions.ts';
+import { holdSession, tellFailure } from './session.ts';
 
 describe('the simulation', () => {
-  test.each([1, 2, 3])(
-    'keeps every law through 300 programs of seed %i, and gets to the interesting states',
-    async (seed) => {
-      const { runs, coverage, failure } = await holdSession({ seed, runs: 300 });
-      // Says what happened, and `npm run prove -- --seed … --path …` shows it again.
-      expect(failure && { seed, path: failure.path, violation: String(failure.violation) }).toBeUndefined();
-      expect(runs).toBe(300);
-      expect(mustHappen.filter((what) => !coverage.counts.has(what))).toEqual([]);
-    },
-    120_000,
-  );
+  test('keeps every law through the programs that once broke one', async () => {
+    const broken = await replayRegressions();
+    expect(broken.map(({ name, violation }) => `${name}: ${violation.message}`)).toEqual([]);
+    expect(readRegressions().length).toBeGreaterThan(0);
+  });
 
-  test('comes to the same events from the same seed', async () => {
-    const sessions = [await holdSession({ seed: 4, runs: 30 }), await holdSession({ seed: 4, runs: 30 })];
-    const [first, second] = sessions.map(({ events, deeds, items, coverage }) => ({
-      events,
-      deeds,
-      items,
-      counts: [...coverage.counts],
-    }));
-    expect(first).toEqual(second);
+  test('keeps every law through the programs of three seeds, and gets to the interesting states', async () => {
+    const seen = new Coverage();
+    let programs = 0;
+    for (const seed of [1, 2, 3]) {
+      const { runs, coverage, failure } = await holdSession({ seed, runs: 340 });
+      expect(failure && tellFailure(failure, seed)).toBeUndefined();
+      seen.add(coverage);
+      programs += runs;
+    }
+    expect(programs).toBeGreaterThanOrEqual(enoughRuns);
+    expect(notSeen(seen)).toEqual([]);
+  }, 120_000);
+
+  test('comes to the same events from the same seed, in another process too', async () => {
+    const { digest } = await holdSession({ seed: 4, runs: 25 });
+    const prove = ['--import', 'tsx', 'test/simulation/prove.ts', '--seed', '4', '--runs', '25'];
+    const { stdout } = await promisify(execFile)(process.execPath, prove);
+    expect(stdout).toContain(`digest ${digest >>> 0}\n`);
   }, 60_000);
+});
+
+describe('the mutants', () => {
+  test.each(mutants)('$name: applies to src/$file', ({ file, find, replace }) => {
+    expect(readFileSync(`src/${file}`, 'utf8').split(find)).toHaveLength(2);
+    expect(replace).not.toBe(find);
+  });
+
+  test('have a name each', () => {
+    expect(new Set(mutants.map(({ name }) => name)).size).toBe(mutants.length);
+  });
 });

@@ -1,0 +1,355 @@
+/** A small bug: the text `find`, which stands once in `file`, becomes `replace`. */
+export interface Mutant {
+  readonly name: string;
+  /** Below `src/`. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** Bugs that the simulation must find. Each is one that a careful person might write, or leave in when tuning. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'a job settles twice',
+    file: 'job/job.ts',
+    find: "if (this.hasSettled) return;\n    this.#end('fulfilled'",
+    replace: "this.#end('fulfilled'",
+  },
+  {
+    name: 'a cancelled job stays in its queue',
+    file: 'job/job.ts',
+    find: 'this.list?.owner.withdraw(this);',
+    replace: '',
+  },
+  {
+    name: 'a settled job leaves its listener on the signal',
+    file: 'job/job.ts',
+    find: 'if (this.submission.signal !== undefined) unwatch(this.submission.signal, this);',
+    replace: '',
+  },
+  {
+    name: 'a signal cancels only the first of its jobs',
+    file: 'job/abort.ts',
+    find: 'for (const each of jobs) each.cancel(signal.reason);',
+    replace: 'for (const each of [...jobs].slice(0, 1)) each.cancel(signal.reason);',
+  },
+  {
+    name: 'the queue timeout of a job given back is lost',
+    file: 'job/queue-timeout.ts',
+    find: 'if (queueTimeoutMs !== undefined && !this.#pending.has(job)) this.#due(job, queueTimeoutMs);',
+    replace: '',
+  },
+  {
+    name: 'a queue timeout ends a job that has begun',
+    file: 'job/queue-timeout.ts',
+    find: 'if (job.list?.owner.withdraw(job) !== true) return;',
+    replace: 'job.list?.owner.withdraw(job);',
+  },
+  {
+    name: 'the queue timeout of a settled job stays armed',
+    file: 'job/queue-timeout.ts',
+    find: 'this.#deadlines.clear(this.#pending.get(job));',
+    replace: '',
+  },
+  {
+    name: 'the queue is last in, first out',
+    file: 'grinder/pending.ts',
+    find: 'const job = this.#list.shift();',
+    replace: 'const job = this.#list.last;\n      if (job !== undefined) this.#list.remove(job);',
+  },
+  {
+    name: 'items given back go to the end of the queue',
+    file: 'grinder/pending.ts',
+    find: 'while (next !== undefined && next.order < job.order) next = next.next;',
+    replace: 'next = undefined;',
+  },
+  {
+    name: 'a batch takes more than maxBatchSize',
+    file: 'grinder/policy.ts',
+    find: 'return Math.min(waiting, maxBatchSize, Math.max(share, least));',
+    replace: 'return Math.min(waiting, Math.max(share, least));',
+  },
+  {
+    name: 'a batch begins one item early',
+    file: 'grinder/policy.ts',
+    find: 'if (queue.size >= batchSizeThreshold ||',
+    replace: 'if (queue.size + 1 >= batchSizeThreshold ||',
+  },
+  {
+    name: 'one item more joins than workers idle',
+    file: 'grinder/policy.ts',
+    find: 'Math.min(workers - unsettled, maxBatchSize - taken)',
+    replace: 'Math.min(workers - unsettled + 1, maxBatchSize - taken)',
+  },
+  {
+    name: 'items join a batch after its soft expiry',
+    file: 'grinder/dispatcher.ts',
+    find: 'if (!isOpen || now >= loan.terms.softExpiresAtMs) return 0;',
+    replace: 'if (!isOpen) return 0;',
+  },
+  {
+    name: 'one batch more than maxConcurrentBatches',
+    file: 'grinder/dispatcher.ts',
+    find: 'if (this.#leaveLine !== undefined || this.#open >= ',
+    replace: 'if (this.#leaveLine !== undefined || this.#open > ',
+  },
+  {
+    name: 'a free worker is no reason to look again',
+    file: 'grinder/dispatcher.ts',
+    find: 'workerFreed(): void {\n    this.look();',
+    replace: 'workerFreed(): void {',
+  },
+  {
+    name: 'who wants no lease any more stays in line',
+    file: 'grinder/dispatcher.ts',
+    find: 'else this.#giveUpLine();',
+    replace: '',
+  },
+  {
+    name: 'an item goes from one broken pool to the next for ever',
+    file: 'grinder/dispatcher.ts',
+    find: 'else if (this.#bereft.has(job)) return job.reject(reason);',
+    replace: '',
+  },
+  {
+    name: 'a graceful stop forgets what waits',
+    file: 'grinder/dispatcher.ts',
+    find: 'if (this.#pending.size === 0 && this.#batches.size === 0) this.#owner.idle();',
+    replace: 'if (this.#batches.size === 0) this.#owner.idle();',
+  },
+  {
+    name: 'at soft expiry the rest stays with the old lease',
+    file: 'grinder/batch.ts',
+    find: 'owner.itemsGivenBack(loan.takeBack(loan.inFlight - staying));',
+    replace: '',
+  },
+  {
+    name: 'a batch that is over keeps its lease',
+    file: 'grinder/batch.ts',
+    find: 'this.loan.release();',
+    replace: '',
+  },
+  {
+    name: 'a stop with a timeout waits for ever',
+    file: 'grinder/grinder.ts',
+    find: 'else if (timeoutMs !== undefined) this.#escalateAt(this.#clock.now() + timeoutMs);',
+    replace: '',
+  },
+  {
+    name: 'the queue takes one item more than maxQueueSize',
+    file: 'grinder/grinder.ts',
+    find: 'if (!isAborted && this.#pending.size >= this.#settings.maxQueueSize) {',
+    replace: 'if (!isAborted && this.#pending.size > this.#settings.maxQueueSize) {',
+  },
+  {
+    name: 'several free places wake one who waits for room',
+    file: 'grinder/room.ts',
+    find: 'place < places &&',
+    replace: 'place < Math.min(places, 1) &&',
+  },
+  {
+    name: 'who asks last gets its lease first',
+    file: 'lease/waiters.ts',
+    find: 'this.#list.push(waiter);',
+    replace:
+      'const { first } = this.#list;\n    if (first === undefined) this.#list.push(waiter);\n    else this.#list.insertBefore(first, waiter);',
+  },
+  {
+    name: 'nothing happens at hard expiry',
+    file: 'lease/lender.ts',
+    find: '() => loan.revoke()',
+    replace: '() => {}',
+  },
+  {
+    name: 'the expiry of a lease that is over stays armed',
+    file: 'lease/lender.ts',
+    find: 'this.#deadlines.clear(hardExpiry);',
+    replace: '',
+  },
+  {
+    name: 'the lease of a broken pool is not lost',
+    file: 'lease/lender.ts',
+    find: 'loan.lose(error);',
+    replace: '',
+  },
+  {
+    name: 'a lease is given back twice',
+    file: 'lease/loan.ts',
+    find: "release(): void {\n    if (this.#state !== 'active') return;",
+    replace: 'release(): void {',
+  },
+  {
+    name: 'an acquire that was cancelled stays in line',
+    file: 'lease/acquisition.ts',
+    find: 'this.#leave?.();',
+    replace: '',
+  },
+  {
+    name: 'pools that close do not count',
+    file: 'lease/ledger.ts',
+    find: 'return this.total < this.maxPools;',
+    replace: 'return this.staying < this.maxPools;',
+  },
+  {
+    name: 'one pool more than maxPools',
+    file: 'lease/ledger.ts',
+    find: 'return this.total < this.maxPools;',
+    replace: 'return this.total <= this.maxPools;',
+  },
+  {
+    name: 'a pool that breaks while it is free stays',
+    file: 'lease/pools.ts',
+    find: "if (state !== 'leased') void this.#close(pool, 0);",
+    replace: '',
+  },
+  {
+    name: 'nobody hears of a pool that comes back',
+    file: 'lease/pools.ts',
+    find: "this.ledger.move(pool, pool.isUp ? 'available' : 'starting');\n    this.#owner.poolFree();",
+    replace: "this.ledger.move(pool, pool.isUp ? 'available' : 'starting');",
+  },
+  {
+    name: 'pools are opened right after one broke',
+    file: 'lease/pools.ts',
+    find: '(this.ledger.mayOpen && !this.#isBreak);',
+    replace: 'this.ledger.mayOpen;',
+  },
+  {
+    name: 'a pool closes before it has idled long enough',
+    file: 'lease/pools.ts',
+    find: 'if (now - pool.idleSinceMs >= idleMs) void',
+    replace: 'if (now - pool.idleSinceMs >= idleMs / 2) void',
+  },
+  {
+    name: 'a manager that stops leaves its leases active',
+    file: 'lease/manager.ts',
+    find: 'for (const loan of this.#lender.loans) loan.lose(stopped());',
+    replace: '',
+  },
+  {
+    name: 'a manager that stops forgets who waits',
+    file: 'lease/manager.ts',
+    find: 'this.#lender.refuseWaiters(stopped);',
+    replace: '',
+  },
+  {
+    name: 'a worker that does not come up is started at once, again and again',
+    file: 'executor/pool.ts',
+    find: 'if (failure === undefined || slot.proven) this.#start(slot.number);\n    else this.#retry(slot.number, failure);',
+    replace: 'this.#start(slot.number);',
+  },
+  {
+    name: 'a worker that died is replaced twice',
+    file: 'executor/pool.ts',
+    find: 'if (failure === undefined || slot.proven) this.#start(slot.number);\n    else this.#retry',
+    replace: 'this.#start(slot.number);\n    if (failure !== undefined && !slot.proven) this.#retry',
+  },
+  {
+    name: 'a pool that closes still starts workers',
+    file: 'executor/pool.ts',
+    find: 'for (const retry of this.#retries) this.#deadlines.clear(retry);',
+    replace: '',
+  },
+  {
+    name: 'the news that a worker is ready is lost',
+    file: 'executor/pool.ts',
+    find: 'this.#readyWhenTried();\n    this.#dispatch();',
+    replace: 'this.#readyWhenTried();',
+  },
+  {
+    name: 'a free worker does not get what another has not begun',
+    file: 'executor/pool.ts',
+    find: 'this.#balance();',
+    replace: '',
+  },
+  {
+    name: 'what a dead worker had not begun is lost',
+    file: 'executor/slot.ts',
+    find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
+    replace: "else if (state === 'queued' && call.hasMoved !== true) continue;",
+  },
+  {
+    name: 'what a dead worker had not begun is blamed on it',
+    file: 'executor/slot.ts',
+    find: 'const reason = crashOf(exit, state);',
+    replace: "const reason = crashOf(exit, 'begun');",
+  },
+  {
+    name: 'what a dead worker was running runs again',
+    file: 'executor/slot.ts',
+    find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
+    replace: "else if (state !== 'finished' && call.hasMoved !== true) givenBack.push(call);",
+  },
+  {
+    name: 'what has moved its memory is sent again',
+    file: 'executor/slot.ts',
+    find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
+    replace: "else if (state === 'queued') givenBack.push(call);",
+  },
+  {
+    name: 'the mates of a job that is ended are lost',
+    file: 'executor/slot.ts',
+    find: 'this.#owner.slotGaveBack(notBegun);',
+    replace: '',
+  },
+  {
+    name: 'answers before their turn are dropped',
+    file: 'executor/slot.ts',
+    find: 'if (frame.first > this.#inFlight.first) this.#early.keep(frame);\n    else if',
+    replace: 'if',
+  },
+  {
+    name: 'an idle worker keeps the process alive',
+    file: 'executor/slot.ts',
+    find: 'if (this.idle) this.#port.keepAlive(false);\n    this.#owner.slotFreed(this);',
+    replace: 'this.#owner.slotFreed(this);',
+  },
+  {
+    name: 'a begun call can be taken back',
+    file: 'executor/in-flight.ts',
+    find: 'if (!this.#progress.takeBack(this.#indexAt(place))) {',
+    replace: 'if (!this.#progress.takeBack(this.#indexAt(place)) && !this.isRunning(call)) {',
+  },
+  {
+    name: 'a run limit counts from when the call was sent',
+    file: 'executor/run-limits.ts',
+    find: 'const leftMs = this.#isRunning(call) ? limitMs - this.#progress.runningMs(sharedNow()) : limitMs;',
+    replace: 'const leftMs = this.#isRunning(call) ? 0 : limitMs;',
+  },
+  {
+    name: 'the run limit of an answered call stays armed',
+    file: 'executor/run-limits.ts',
+    find: 'this.#deadlines.clear(this.#watched.get(call));',
+    replace: '',
+  },
+  {
+    name: 'a worker runs what was taken back',
+    file: 'worker/serve.ts',
+    find: 'if (!this.#progress.begin(index, timed ? sharedNow() : undefined)) {',
+    replace: 'this.#progress.begin(index, timed ? sharedNow() : undefined);\n    if (index < 0) {',
+  },
+  {
+    name: 'a worker begins what has waited too long',
+    file: 'worker/serve.ts',
+    find: 'frame.beginBefore !== undefined && isLate(frame.beginBefore, offset)',
+    replace: 'frame.beginBefore !== undefined && isLate(frame.beginBefore, -1)',
+  },
+  {
+    name: 'a worker takes a message behind one it could not read',
+    file: 'worker/serve.ts',
+    find: 'else if (frame.first === this.#expected) this.#take(frame);',
+    replace: 'else this.#take(frame);',
+  },
+  {
+    name: 'a worker that could not send again sends nothing again',
+    file: 'worker/outbox.ts',
+    find: 'for (const sent of unread) this.#sendSingly(sent);',
+    replace: 'for (const sent of unread.slice(1)) this.#sendSingly(sent);',
+  },
+  {
+    name: 'a deadline is early',
+    file: 'ground/deadline.ts',
+    find: 'next !== undefined && next.at <= now; next',
+    replace: 'next !== undefined && next.at <= now + 1; next',
+  },
+];
