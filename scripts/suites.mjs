@@ -11,6 +11,7 @@ export const suites = {
     'frameworks',
     'fleet',
     'scenarios',
+    'simulation-long',
     'soak',
     'leaks',
   ],
