@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { Queue, QueueEvents, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
 import { bullmqBackend, WorkerHost } from 'leasepool/bullmq';
 import { alternate, compare, count, type Goal, range, ratio, report, summarizeAll } from './harness.ts';
@@ -80,10 +81,25 @@ async function openGrinder(batchSize: number) {
   };
 }
 
+/** BullMQ would wait for a server for ever. */
+async function findRedis(): Promise<void> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    throw new Error(`No Redis at ${url}: start one there, or name yours in REDIS_URL`, { cause: error });
+  } finally {
+    client.disconnect();
+  }
+}
+
 async function measure(): Promise<void> {
+  await findRedis();
   const host: ChildProcess = fork(fileURLToPath(import.meta.url), ['host']);
   await once(host, 'message');
   const queue = new Queue(items, { connection });
+  queue.setMaxListeners(0);
   const events = new QueueEvents(items, { connection });
   events.setMaxListeners(0);
   await events.waitUntilReady();

@@ -43,9 +43,19 @@ function stepsTable({ reports }) {
   return table(['step', 'ns per job'], rows);
 }
 
+/** Throughput by the size of chunks, then what is left of local threads by the length of jobs. */
+function fleetTables(result) {
+  const rows = result.reports['fleet'].table;
+  const second = rows.findIndex((row, i) => i > 0 && row[0] === '');
+  const tables = [rows.slice(0, second), rows.slice(second)].map(([head, ...body]) => table(head, body));
+  return [...tables, `${provenance(result)}.`].join('\n\n');
+}
+
 const sections = results.map((result) => `### ${provenance(result)}\n\n${goalsTable(result)}`);
 const first = results[0];
-const rates = first.reports['small-jobs'].table.slice(1).filter(([name]) => name !== 'in the main thread');
+const rates = first.reports['small-jobs'].table
+  .slice(1)
+  .filter(([name]) => !['in the main thread', 'promises alone'].includes(name) && !name.includes('arrays'));
 const bars = rates.map(([name, rate]) => ({
   label: /^(threshold|natural|batches)/.test(name) ? `leasepool, ${name}` : name,
   value: Number(rate.replaceAll(',', '')),
@@ -68,6 +78,7 @@ const outputs = {
   'README.md': (text) => between(text, 'bench', quote),
   'docs/performance.md': (text) =>
     between(between(text, 'bench', sections.join('\n\n')), 'steps', stepsTable(first)),
+  'docs/more-than-one-machine.md': (text) => between(text, 'fleet', fleetTables(first)),
   'docs/benchmark.svg': () => barChart('Small jobs per second (one number in, one out, two workers)', bars),
 };
 

@@ -12,6 +12,7 @@ export interface Profile {
 }
 
 const session = new inspector.Session();
+let isConnected = false;
 
 const post = (method: string, params?: object): Promise<unknown> =>
   new Promise((resolve, reject) =>
@@ -21,14 +22,14 @@ const post = (method: string, params?: object): Promise<unknown> =>
 /** Profiles the worker that runs these jobs. */
 export const profiler = defineTasks(import.meta.url, {
   async start(): Promise<void> {
-    session.connect();
+    if (!isConnected) session.connect();
+    isConnected = true;
     await post('Profiler.enable');
     await post('Profiler.setSamplingInterval', { interval: 200 });
     await post('Profiler.start');
   },
   async stop(): Promise<Profile> {
     const { profile } = (await post('Profiler.stop')) as { profile: Profile };
-    session.disconnect();
     return profile;
   },
 });
