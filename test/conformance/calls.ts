@@ -15,12 +15,15 @@ const sparse = Object.assign(new Array<number>(3), { 0: 1, 2: 3 });
 
 export function callRows(subject: Subject): void {
   const { hold } = subject;
+  const shared = subject.share();
+  const sharedByTwo = subject.share({ workers: subject.can('several workers') ? 2 : 1 });
+  const sharedByThree = subject.share({ workers: 3 });
 
   subject.row(
     'M8 a call settles with its result, and only after submitBatch() has returned',
     [],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const calls = bench.sendAll(
         task('echo'),
         [undefined, null, 0, -0, NaN, '', 42n, sparse, new Map([['key', new Date(0)]])].map((value) => [
@@ -39,7 +42,7 @@ export function callRows(subject: Subject): void {
   );
 
   subject.row('M8 a call that cannot be made settles after submitBatch() has returned, too', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     await bench.run(task('nothing')); // Up: nothing but the rule delays the answer.
     const call = bench.send(task('lengthOf'), [() => {}]);
     expect(call.hasSettled).toBe(false);
@@ -47,7 +50,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('M8 settle() is called as a method of its call', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const receivers: unknown[] = [];
     const makeCall = (args: readonly unknown[]) => {
       const call = {
@@ -90,7 +93,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('S4 several workers share the calls, and each is made once', ['several workers'], async () => {
-    const bench = await subject.open({ workers: 3 });
+    const bench = await sharedByThree();
     const ledger = new Ledger();
     const calls = bench.sendAll(
       task('note'),
@@ -101,7 +104,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('S4 as many calls run at once as there are workers', ['several workers'], async () => {
-    const bench = await subject.open({ workers: 3 });
+    const bench = await sharedByThree();
     const ledger = new Ledger();
     const calls = bench.sendAll(
       task('meet'),
@@ -115,7 +118,7 @@ export function callRows(subject: Subject): void {
     'S33 a worker without work is given what another has not begun',
     ['several workers', 'several batches at once'],
     async () => {
-      const bench = await subject.open({ workers: 2 });
+      const bench = await sharedByTwo();
       const ledger = new Ledger();
       const gate = new FileGate();
       await bench.outcomesOf(
@@ -138,13 +141,13 @@ export function callRows(subject: Subject): void {
   );
 
   subject.row('M8 an empty batch is taken', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     expect(bench.submit([])).toEqual({ submitted: 0 });
     expect(await bench.run(task('add'), [1, 2])).toBe(3);
   });
 
   subject.row('S7 calls submitted when another settles are taken, in order', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const calls: RecordedCall[] = [];
     const submitNext = (entry: number): RecordedCall => {
@@ -163,7 +166,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('M8 calls may be submitted while an argument of another is being read', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     await bench.run(task('echo'), [0]);
     let inner: RecordedCall | undefined;
     const outer = bench.send(task('echo'), [
@@ -183,7 +186,7 @@ export function callRows(subject: Subject): void {
     'S27 a call that is taken back never runs and never settles',
     ['taking back what was sent'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const gate = new FileGate();
       // Known to be short: the worker is then sent many of them at once.
@@ -211,7 +214,7 @@ export function callRows(subject: Subject): void {
   );
 
   subject.row('S27 a call that has begun is not taken back, and settles', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const gate = new FileGate();
     const held = bench.send(task(hold), [ledger.path, 'held', gate.path]);
@@ -224,7 +227,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('S27 a call that was taken back can be submitted again', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const gate = new FileGate();
     const held = bench.send(task(hold), [ledger.path, 'held', gate.path]);
@@ -240,14 +243,14 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('S27 a call that was never submitted is not taken back', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const stranger = bench.call(task('echo'), [1]);
     expect(bench.executor.takeBack!(stranger)).toBe(false);
     expect(await bench.run(task('add'), [1, 2])).toBe(3);
   });
 
   subject.row('S27 whoever is first, a call either runs and settles or is taken back', [], async () => {
-    const bench = await subject.open({ workers: subject.can('several workers') ? 2 : 1 });
+    const bench = await sharedByTwo();
     const ledger = new Ledger();
     await bench.outcomesOf(
       bench.sendAll(
@@ -277,7 +280,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('N11 an object given to several calls reaches each as its own copy', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const shared = { marks: 0 };
     const list: number[] = [];
     await bench.outcomesOf(
@@ -303,7 +306,7 @@ export function callRows(subject: Subject): void {
     'S10 a result is what it was when its job ended, whatever later jobs do to it',
     [],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const list: number[] = [];
       const calls = bench.sendAll(
         task('push'),
@@ -314,7 +317,7 @@ export function callRows(subject: Subject): void {
   );
 
   subject.row('N4 a job that returns a promise holds its worker until it has settled', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const gate = new FileGate();
     const held = bench.send(task('holdAsync'), [ledger.path, 'held', gate.path]);
@@ -329,7 +332,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('N4 promises and thenables are awaited, and their rejections arrive', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     expect(await bench.run(task('resolveLater'), ['value'])).toBe('value');
     expect(await bench.run(task('thenable'), ['value'])).toBe('value');
     const error = await bench.failure(task('rejectLater'), ['rejected']);
@@ -341,7 +344,7 @@ export function callRows(subject: Subject): void {
     'N4 a promise has one outcome, whatever its own then does, and so have its mates',
     ['asking a promise of its own'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const calls = ['promiseOfItsOwn', 'echo', 'promiseOfItsOwn', 'echo'].map((name, index) =>
         bench.call(task(name), [index]),
       );
@@ -372,7 +375,7 @@ export function callRows(subject: Subject): void {
   );
 
   subject.row('N7 a task may come as source text', ['source text'], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     expect(await bench.run(sourceTask('(a, b) => Math.max(a, b)'), [3, 4])).toBe(4);
     expect(await bench.run(sourceTask('(function twice(a) { return a * 2; })', 'twice'), [3])).toBe(6);
     const error = await bench.failure(sourceTask('() => nowhereDefined + 1'));
@@ -381,7 +384,7 @@ export function callRows(subject: Subject): void {
   });
 
   subject.row('N6 timers of a worker run while it waits for work', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     await bench.run(task('tick'), [ledger.path, 5]);
     await ledger.untilLines(5);

@@ -73,6 +73,9 @@ const limited = { resourceLimits: { maxOldGenerationSizeMb: 32 } };
 
 /** A worker that dies fails at most the call it runs; nothing runs twice, and the pool works on. */
 export function crashRows(subject: Subject): void {
+  const shared = subject.share();
+  const sharedByTwo = subject.share({ workers: 2 });
+
   async function worksOn(bench: Bench): Promise<void> {
     const calls = bench.sendAll(
       task('add'),
@@ -98,10 +101,11 @@ export function crashRows(subject: Subject): void {
         `N1 N2 a call that ends its worker fails alone, and nothing runs twice: ${how}, ${workers} worker${workers > 1 ? 's' : ''}`,
         ['dying workers', ...needs],
         async () => {
-          const bench = await subject.open({
-            workers,
-            ...(how === 'out of memory' ? { workerOptions: limited } : {}),
-          });
+          const bench = await (how === 'out of memory'
+            ? subject.open({ workers, workerOptions: limited })
+            : workers === 1
+              ? shared()
+              : sharedByTwo());
           const ledger = new Ledger();
           const calls = bench.sendAll(
             task('endAt'),
@@ -124,7 +128,7 @@ export function crashRows(subject: Subject): void {
     'N2 whatever is thrown where nobody catches it fails its call alone',
     ['dying workers'],
     async () => {
-      const bench = await subject.open({ workers: 2 });
+      const bench = await sharedByTwo();
       const ledger = new Ledger();
       const calls = oddEnds.flatMap((how, index) => [
         bench.call(task('endAt'), [ledger.path, index, index, how]),
@@ -142,7 +146,7 @@ export function crashRows(subject: Subject): void {
     'N1 a result that ends its worker while it is copied loses none of those before it',
     ['dying workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const send = (victim: number): RecordedCall[] =>
         bench.sendAll(
           task('endWhenCopied'),
@@ -159,7 +163,7 @@ export function crashRows(subject: Subject): void {
     'N1 among many short calls, a death loses no result that had left',
     ['dying workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       for (const last of [0, 1, 500, 999]) {
         const ledger = new Ledger();
         const calls = bench.sendAll(
@@ -177,7 +181,7 @@ export function crashRows(subject: Subject): void {
     'N1 a sudden death loses at most the results of the last millisecond, with phase "finished"',
     ['dying workers', 'sudden deaths'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const calls = bench.sendAll(
         task('endAtTimed'),
@@ -202,7 +206,7 @@ export function crashRows(subject: Subject): void {
     'N1 calls that all end their workers are each blamed once, and nothing else is',
     ['dying workers'],
     async () => {
-      const bench = await subject.open({ workers: 2 });
+      const bench = await sharedByTwo();
       const ledger = new Ledger();
       const calls = bench.sendAll(
         task('endAt'),
@@ -238,7 +242,7 @@ export function crashRows(subject: Subject): void {
       `N1 what is with a worker that dies before it begins it runs elsewhere: ${how}`,
       ['dying workers', ...(how === 'SIGKILL' ? (['sudden deaths'] as const) : [])],
       async () => {
-        const bench = await subject.open();
+        const bench = await shared();
         const ledger = new Ledger();
         const gate = new FileGate();
         const worker = await bench.run(task('endIdle'), [ledger.path, gate.path, how]);
@@ -259,7 +263,7 @@ export function crashRows(subject: Subject): void {
     'N1 a call whose memory has moved to a worker that dies before it begins it fails with phase "queued"',
     ['dying workers', 'moving'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const gate = new FileGate();
       await bench.run(task('endIdle'), [ledger.path, gate.path]);
@@ -292,7 +296,7 @@ export function crashRows(subject: Subject): void {
   });
 
   subject.row('N2 a stack overflow is the error of its job, and its worker stays', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const worker = await bench.run(task('worker'));
     const calls = [
       bench.call(task('echo'), [1]),
@@ -310,7 +314,7 @@ export function crashRows(subject: Subject): void {
     'N2 an import that exits ends its call alone, and is tried again by the next',
     ['dying workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const gate = new FileGate();
       const exits = taskOf(`conformance-load-once.js?how=exits&pass=${gate.path}`, 'loaded');
       const calls = [
@@ -335,7 +339,7 @@ export function crashRows(subject: Subject): void {
       `N2 a job may do this to its worker, and nobody loses anything: it ${how}`,
       ['dying workers', ...needs],
       async () => {
-        const bench = await subject.open();
+        const bench = await shared();
         const ledger = new Ledger();
         const calls = bench.sendAll(
           task('misbehave'),
@@ -358,7 +362,7 @@ export function crashRows(subject: Subject): void {
   }
 
   subject.row('N2 a thread has no directory of its own, and says so to the job', ['parentPort'], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const directory = process.cwd();
     const reason = await bench.failure(task('misbehave'), [ledger.path, 1, 1, 'changes its directory']);
@@ -368,7 +372,7 @@ export function crashRows(subject: Subject): void {
   });
 
   subject.row('N2 many deaths in a row leave a pool that works', ['dying workers'], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     for (const round of range(12)) {
       const reason = await bench.failure(task('endAt'), [ledger.path, round, round, 'exit(1)']);

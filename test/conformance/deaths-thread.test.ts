@@ -1,3 +1,3 @@
-import { thousandDeaths } from './deaths.ts';
+import { randomDeaths } from './deaths.ts';
 
-thousandDeaths('thread');
+randomDeaths('thread');

@@ -10,12 +10,14 @@ const task = (name: string) => taskOf('conformance-tasks.js', name);
 /** Calls end when they are told to, or when their time is over; their mates do not notice. */
 export function limitRows(subject: Subject): void {
   const { hold } = subject;
+  const shared = subject.share();
+  const sharedByTwo = subject.share({ workers: 2 });
 
   subject.row(
     'M4 endCalls() settles running calls with the reason at once, and only their workers are replaced',
     ['ending workers', 'ending calls at once', 'several workers'],
     async () => {
-      const bench = await subject.open({ workers: 2 });
+      const bench = await sharedByTwo();
       const ledger = new Ledger();
       const meetings = new Ledger();
       const [gateA, gateB] = [new FileGate(), new FileGate()];
@@ -58,7 +60,7 @@ export function limitRows(subject: Subject): void {
     'M4 endCalls() leaves alone what does not run: calls that wait, have settled or are unknown',
     ['ending workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const gate = new FileGate();
       const worker = await bench.run(task('worker'));
@@ -80,7 +82,7 @@ export function limitRows(subject: Subject): void {
     'M4 endCalls() of several calls ends each, and nothing behind them is lost',
     ['ending workers', 'ending calls at once', 'several workers'],
     async () => {
-      const bench = await subject.open({ workers: 2 });
+      const bench = await sharedByTwo();
       const ledger = new Ledger();
       const gate = new FileGate();
       const held = ['a', 'b'].map((entry) => bench.send(task(hold), [ledger.path, entry, gate.path]));
@@ -104,7 +106,7 @@ export function limitRows(subject: Subject): void {
       `N3 a call that runs longer than its timeoutSeconds fails alone, and its worker is replaced: ${kind}`,
       ['ending workers'],
       async () => {
-        const bench = await subject.open();
+        const bench = await shared();
         const ledger = new Ledger();
         const gate = new FileGate();
         const worker = await bench.run(task('worker'));
@@ -131,7 +133,7 @@ export function limitRows(subject: Subject): void {
     'N3 timeoutSeconds counts from the moment a worker begins the call',
     ['ending workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const gate = new FileGate();
       const held = bench.send(task(hold), [ledger.path, 'held', gate.path]);
@@ -148,7 +150,7 @@ export function limitRows(subject: Subject): void {
   );
 
   subject.row('N3 a call that ends in time is not disturbed later', ['ending workers'], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const worker = await bench.run(task('worker'));
     const calls = range(10).map((value) => bench.call(task('echo'), [value], { timeoutSeconds: 1 }));
     bench.submit(calls);
@@ -159,7 +161,7 @@ export function limitRows(subject: Subject): void {
   });
 
   subject.row('N3 several calls that run too long each fail alone', ['ending workers'], async () => {
-    const bench = await subject.open({ workers: 2 });
+    const bench = await sharedByTwo();
     const ledger = new Ledger();
     const gate = new FileGate();
     const calls = range(12).map((entry) =>
@@ -178,7 +180,7 @@ export function limitRows(subject: Subject): void {
     'S3 a result leaves before a call with timeoutSeconds begins, so a fast call loses nothing to a slow mate',
     ['ending workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const ledger = new Ledger();
       const gate = new FileGate();
       // Short so often that its results may wait for company, but not for one that has a time limit.
@@ -202,7 +204,7 @@ export function limitRows(subject: Subject): void {
     'T5 timeoutSeconds covers a module that never finishes loading',
     ['ending workers'],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const gate = new FileGate();
       const neverLoads = taskOf(`conformance-load-once.js?how=never&pass=${gate.path}`, 'loaded');
       const calls = [
@@ -218,7 +220,7 @@ export function limitRows(subject: Subject): void {
   );
 
   subject.row('N3 a call that is late already never begins', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const calls = [
       bench.call(task('note'), [ledger.path, 1]),
@@ -234,7 +236,7 @@ export function limitRows(subject: Subject): void {
   });
 
   subject.row('N3 a call that becomes late while it waits for its worker never begins', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const ledger = new Ledger();
     const gate = new FileGate();
     const held = bench.send(task(hold), [ledger.path, 'held', gate.path]);

@@ -15,6 +15,8 @@ function preloadModule(): string {
 
 /** What a worker has before its first job, and how it finds its tasks. */
 export function startRows(subject: Subject): void {
+  const shared = subject.share();
+
   subject.row('T4 preload runs once in each worker, before any job', ['preload', 'workerData'], async () => {
     const ledger = new Ledger();
     const meetings = new Ledger();
@@ -77,7 +79,7 @@ export function startRows(subject: Subject): void {
   );
 
   subject.row('T4 workerData() is undefined when there is none', ['workerData'], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     expect(await bench.run(task('workerData'))).toBeUndefined();
   });
 
@@ -85,7 +87,7 @@ export function startRows(subject: Subject): void {
     'T5 a module that does not load fails its call alone, and is tried again by the next',
     [],
     async () => {
-      const bench = await subject.open();
+      const bench = await shared();
       const gate = new FileGate();
       const failing = taskOf(`conformance-load-once.js?how=throws&pass=${gate.path}`, 'loaded');
       const calls = [
@@ -112,7 +114,7 @@ export function startRows(subject: Subject): void {
   );
 
   subject.row('T5 so does a module that is not there', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     const missing = taskOf('conformance-nowhere.js', 'loaded');
     const calls = [bench.call(task('echo'), [1]), bench.call(missing), bench.call(task('echo'), [2])];
     bench.submit(calls);
@@ -120,7 +122,7 @@ export function startRows(subject: Subject): void {
   });
 
   subject.row('T2 a name that the module does not have fails its call alone', [], async () => {
-    const bench = await subject.open();
+    const bench = await shared();
     for (const name of ['nowhere', 'toString', '__proto__', 'constructor']) {
       const calls = [
         bench.call(task('echo'), [1]),

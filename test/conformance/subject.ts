@@ -1,6 +1,6 @@
 import type { ExecutorBackend, ExecutorCreateOptions } from 'leasepool';
-import { test } from 'vitest';
-import { type Bench, openBench } from '../support/executor-bench.ts';
+import { afterAll, test } from 'vitest';
+import { Bench, openBench } from '../support/executor-bench.ts';
 
 /** What a row of the suite needs that not every backend can have. */
 export type Need =
@@ -77,6 +77,17 @@ export class Subject {
     return this.can('blocking jobs') ? 'hold' : 'holdAsync';
   }
 
+  /**
+   * One executor for those rows of a group that replace its workers at most: opened by the first, ended after the
+   * last, with the checks of every call.
+   */
+  share(options: Partial<ExecutorCreateOptions> = {}): () => Promise<Bench> {
+    let bench: Promise<Bench> | undefined;
+    afterAll(async () => (await bench)?.end());
+    return () => (bench ??= Bench.of(this.backend, options));
+  }
+
+  /** One for a single row. */
   open(options: Partial<ExecutorCreateOptions> = {}): Promise<Bench> {
     return openBench(this.backend, options);
   }

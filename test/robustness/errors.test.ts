@@ -1,12 +1,13 @@
 import {
   type ExecutorLease,
+  LeasedExecutorManager,
   type LeasedExecutorManagerOptions,
   NotCloneableError,
   type Task,
   TimeoutError,
   WorkerCrashedError,
 } from 'leasepool';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Gate } from '../support/gate.ts';
 import { rejection, startGrinder, startManager } from '../support/manager-start.ts';
 import { SharedLog } from '../support/shared-log.ts';
@@ -22,6 +23,18 @@ const hour = 3600;
 async function setup(options: LeasedExecutorManagerOptions = {}) {
   const manager = await startManager(options);
   return { manager, lease: await manager.acquire(), gate: new Gate(), log: new SharedLog() };
+}
+
+/** One lease for a group of tests that replace its workers at most; gate and log are new for each. */
+function shared(options: LeasedExecutorManagerOptions = {}) {
+  const manager = new LeasedExecutorManager({ workersPerPool: 1, defaultLeaseSeconds: hour, ...options });
+  let lease: ExecutorLease;
+  beforeAll(async () => {
+    await manager.start();
+    lease = await manager.acquire();
+  });
+  afterAll(() => manager.stop({ timeoutSeconds: 0 }));
+  return () => ({ manager, lease, gate: new Gate(), log: new SharedLog() });
 }
 
 function range(count: number): number[] {
@@ -53,6 +66,8 @@ async function thrownAmongMates(lease: ExecutorLease, what: string): Promise<any
 }
 
 describe('what a job throws', () => {
+  const inGroup = shared();
+
   test.each([
     ['error', Error, 'plain'],
     ['typeError', TypeError, 'type'],
@@ -63,7 +78,7 @@ describe('what a job throws', () => {
     ['uriError', URIError, 'uri'],
     ['noMessage', Error, ''],
   ] as const)('S29 a built-in error keeps its class: %s', async (what, type, message) => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, what);
     expect(error).toBeInstanceOf(type);
     expect(Object.getPrototypeOf(error)).toBe(type.prototype);
@@ -72,14 +87,14 @@ describe('what a job throws', () => {
   });
 
   test('S29 the stack is that of the worker', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const { stack } = await thrownAmongMates(lease, 'typeError');
     expect(stack).toContain('TypeError: type');
     expect(stack).toMatch(/typeError .*manager-throws\.js:\d+:\d+/);
   });
 
   test('S29 the name, code and fields of an own class arrive, and its causes', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, 'payment');
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject({
@@ -96,7 +111,7 @@ describe('what a job throws', () => {
   });
 
   test('S29 a code that the class gives arrives too', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     expect(await thrownAmongMates(lease, 'codeOnPrototype')).toMatchObject({ code: 'E_GETTER' });
     expect(await thrownAmongMates(lease, 'systemError')).toMatchObject({
       message: 'no such file',
@@ -107,7 +122,7 @@ describe('what a job throws', () => {
   });
 
   test('S29 the errors of an AggregateError arrive', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, 'aggregate');
     expect(error).toBeInstanceOf(AggregateError);
     expect(error.message).toBe('several');
@@ -118,7 +133,7 @@ describe('what a job throws', () => {
   });
 
   test('S29 an AbortError of the job is not taken for a cancel of the caller', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const future = lease.enqueue(throwing, ['domException']);
     const error = await rejection(future);
     expect(error).toMatchObject({ name: 'AbortError', message: 'aborted by the job' });
@@ -127,14 +142,14 @@ describe('what a job throws', () => {
   });
 
   test('S29 an error that is its own cause arrives', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, 'selfCause');
     expect(error.message).toBe('of itself');
     expect(error.cause === error || error.cause === undefined).toBe(true);
   });
 
   test('S29 a long chain of causes arrives as far as it goes', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, 'deepCause');
     expect(error.message).toBe('cause 999');
     expect(error.cause.cause.cause.message).toBe('cause 996');
@@ -148,7 +163,7 @@ describe('what a job throws', () => {
     ['hostileName', { message: 'hides its name' }],
     ['proxiedError', {}],
   ])('S29 an error of which something cannot be read arrives with the rest: %s', async (what, rest) => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const error = await thrownAmongMates(lease, what);
     expect(error).toBeInstanceOf(Error);
     expect(error).toMatchObject(rest);
@@ -166,7 +181,7 @@ describe('what a job throws', () => {
     ['noPrototype', { reason: 'bare' }],
     ['date', new Date(0)],
   ])('S29 a thrown value that is no error arrives as it is: %s', async (what, value) => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     expect(await thrownAmongMates(lease, what)).toEqual(value);
     const rejected = await lease.run(rejecting, [what]).then(
       () => 'it did not reject',
@@ -178,7 +193,7 @@ describe('what a job throws', () => {
   test.each(['function', 'symbol', 'promise', 'weakMap', 'proxy', 'revokedProxy', 'getter'])(
     'S29 a thrown value that cannot be copied becomes a NotCloneableError: %s',
     async (what) => {
-      const { lease } = await setup();
+      const { lease } = inGroup();
       const error = await thrownAmongMates(lease, what);
       expect(error).toBeInstanceOf(NotCloneableError);
       expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_NOT_CLONEABLE', taskName: 'throwing' });
@@ -200,7 +215,7 @@ describe('what a job throws', () => {
   });
 
   test('S29 jobs that throw harm none of the many that travel with them', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     await warmUp(lease, tasks.failOdd, [0]);
     const outcomes = await lease.runBatch(
       tasks.failOdd,
@@ -233,6 +248,8 @@ describe('what a job throws', () => {
 });
 
 describe('what cannot be copied', () => {
+  const inGroup = shared();
+
   const hostile = {
     get trap(): never {
       throw new Error('do not look');
@@ -255,7 +272,7 @@ describe('what cannot be copied', () => {
   ];
 
   test.each(arguments_)('S30 %s as an argument fails its item alone', async (_what, argument) => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     await warmUp(lease, tasks.lengthOf, [[]]);
     const calls = range(40).map((index) => [index === 20 ? argument : range(index)] as const);
     const outcomes = await lease.runBatch(tasks.lengthOf, calls);
@@ -270,7 +287,7 @@ describe('what cannot be copied', () => {
   });
 
   test('S30 a task that could not be sent at first can be sent later', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const thread = await lease.run(tasks.whichThread);
     await expect(lease.run(tasks.echo, [() => {}])).rejects.toBeInstanceOf(NotCloneableError);
     expect(await lease.run(tasks.add, [1, 2])).toBe(3);
@@ -281,7 +298,7 @@ describe('what cannot be copied', () => {
   test.each(['function', 'symbol', 'weakMap', 'promiseInside', 'getter', 'proxy', 'deep'])(
     'S30 a result that cannot be copied fails its item alone: %s',
     async (what) => {
-      const { lease } = await setup();
+      const { lease } = inGroup();
       await warmUp(lease, giving, ['fine']);
       const calls = range(40).map((index) => [index === 20 ? what : 'fine'] as const);
       const outcomes = await lease.runBatch(giving, calls, { owner: 'me' });
@@ -295,7 +312,7 @@ describe('what cannot be copied', () => {
   );
 
   test('S30 the error names the part that cannot be copied', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const result = await rejection(lease.run(giving, ['transform']));
     expect(result).toMatchObject({ path: 'result.headers.transform' });
     const argument = await rejection(lease.run(tasks.add, [1, { headers: { transform() {} } }]));
@@ -303,7 +320,7 @@ describe('what cannot be copied', () => {
   });
 
   test('S30 a result that only the receiving side finds too deep takes no other result with it', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     await warmUp(lease, givingNested, [0]);
     for (const depth of [500, 1000, 2000, 3000, 5000, 10_000]) {
       const outcomes = await lease.runBatch(
@@ -317,7 +334,7 @@ describe('what cannot be copied', () => {
   });
 
   test('S30 one that cannot be sent among many leaves the transferables of the others intact', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const buffers = range(4).map((index) => new Uint8Array(8).fill(index).buffer);
     const jobs = buffers.map((buffer) => lease.run(tasks.keep, [buffer], { transfer: [buffer] }));
     const refused = new ArrayBuffer(8);
@@ -360,7 +377,7 @@ describe('what cannot be copied', () => {
     ['a buffer listed twice', (): object[] => [new ArrayBuffer(8)].flatMap((buffer) => [buffer, buffer])],
     ['an object that cannot be moved', (): object => ({})],
   ])('S30 %s in a transfer list fails its item alone', async (_what, make) => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const listed = [make()].flat();
     const outcomes = await Promise.allSettled([
       lease.run(tasks.echo, ['before']),
@@ -375,7 +392,7 @@ describe('what cannot be copied', () => {
   });
 
   test('S30 an argument whose getter cancels another item harms nobody', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     const held = lease.run(tasks.hold, [gate.cells, 'held']);
     await gate.untilBegun();
     const victim = lease.enqueue(tasks.record, [log.cells, 1]);
@@ -397,6 +414,8 @@ describe('what cannot be copied', () => {
 });
 
 describe('workers that die', () => {
+  const inGroup = shared();
+
   const ways = ['exit0', 'exit3', 'uncaught', 'unhandled'] as const;
 
   /** Runs jobs of which one ends its worker. */
@@ -414,8 +433,10 @@ describe('workers that die', () => {
   }
 
   describe.each([1, 2])('in a pool of %d', (workersPerPool) => {
+    const inPool = shared({ workersPerPool });
+
     test.each(ways)('N1 a job that ends its worker fails alone, no job starts twice: %s', async (how) => {
-      const { lease } = await setup({ workersPerPool });
+      const { lease } = inPool();
       const submit = (task: any, args: any): Promise<unknown> => lease.run(task, args);
       const { outcomes, failed, starts } = await runWithVictim(submit, { jobs: 40, victim: 13, how });
       expect(failed).toEqual([13]);
@@ -440,7 +461,7 @@ describe('workers that die', () => {
     test.each([0, 1, 500, 999])(
       'N1 with a thousand short jobs, a death at job %d loses no result',
       async (victim) => {
-        const { lease } = await setup({ workersPerPool });
+        const { lease } = inPool();
         const submit = (task: any, args: any): Promise<unknown> => lease.run(task, args);
         const { failed, starts } = await runWithVictim(submit, { jobs: 1000, victim, how: 'exit3' });
         expect(failed).toEqual([victim]);
@@ -504,7 +525,7 @@ describe('workers that die', () => {
   });
 
   test('N1 an item with transfer whose worker dies before it begins fails with phase "queued"', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     await lease.run(endIdle, [gate.cells]);
     await gate.untilBegun();
     const buffer = new ArrayBuffer(8);
@@ -524,7 +545,7 @@ describe('workers that die', () => {
   });
 
   test('N1 what waits at a worker that dies before beginning it runs elsewhere, with its arguments', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     await lease.run(endIdle, [gate.cells]);
     await gate.untilBegun();
     const waiting = lease.enqueue(tasks.record, [log.cells, 7]);
@@ -551,7 +572,7 @@ describe('workers that die', () => {
   );
 
   test('N2 a worker that dies between jobs fails nothing', async () => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     const before = await lease.run(tasks.whichThread);
     await lease.run(endIdle, [gate.cells]);
     gate.open();
@@ -561,7 +582,7 @@ describe('workers that die', () => {
   });
 
   test('N2 a stack overflow is the error of its job, and its worker stays', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const before = await lease.run(tasks.whichThread);
     await expect(lease.run(overflow)).rejects.toBeInstanceOf(RangeError);
     expect(await lease.run(tasks.whichThread)).toBe(before);
@@ -587,7 +608,7 @@ describe('workers that die', () => {
   });
 
   test('N2 many deaths in a row leave a pool that works', async () => {
-    const { manager, lease } = await setup();
+    const { manager, lease } = inGroup();
     for (let round = 0; round < 25; round++) {
       expect(await rejection(lease.run(() => process.exit(1)))).toMatchObject({ phase: 'running' });
       expect(await lease.run(tasks.echo, [round])).toBe(round);
@@ -597,8 +618,10 @@ describe('workers that die', () => {
 });
 
 describe('time limits', () => {
+  const inGroup = shared();
+
   test('N3 a job that runs too long fails with a TimeoutError of phase "run", and its worker is replaced', async () => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     const before = await lease.run(tasks.whichThread);
     const askedAt = performance.now();
     const error = await rejection(
@@ -618,7 +641,7 @@ describe('time limits', () => {
   });
 
   test.each(['hold', 'holdAsync'] as const)('N3 whatever it waits for: %s', async (task) => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     await lease.run(tasks.nothing);
     const error = await rejection(lease.run(tasks[task], [gate.cells, 0], { timeoutSeconds: 0.3 }));
     expect(error).toMatchObject({ phase: 'run', taskName: task });
@@ -627,7 +650,7 @@ describe('time limits', () => {
   });
 
   test('N3 the time counts from the beginning of the job, not from its submission', async () => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     const held = lease.run(tasks.hold, [gate.cells, 'held']);
     await gate.untilBegun();
     const submittedAt = performance.now();
@@ -639,7 +662,7 @@ describe('time limits', () => {
   });
 
   test.each([150, 500])('N3 a job that waited for %d ms still has all its time', async (waitedMs) => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     const held = lease.run(tasks.hold, [gate.cells, 'held']);
     await gate.untilBegun();
     const submittedAt = performance.now();
@@ -655,7 +678,7 @@ describe('time limits', () => {
   });
 
   test('N3 a job that ends in time is not disturbed later', async () => {
-    const { lease } = await setup();
+    const { lease } = inGroup();
     const before = await lease.run(tasks.whichThread);
     await Promise.all(range(20).map((value) => lease.run(tasks.echo, [value], { timeoutSeconds: 0.3 })));
     const endedAt = performance.now();
@@ -664,7 +687,7 @@ describe('time limits', () => {
   });
 
   test('N3 mates keep the results they have, and those not begun run elsewhere', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     const mates = (entries: number[]): Promise<number>[] =>
       entries.map((entry) => lease.run(tasks.record, [log.cells, entry]));
     const first = mates(range(20));
@@ -676,7 +699,7 @@ describe('time limits', () => {
   });
 
   test('N3 the results of a job that was short so far leave before it gets a limit and is slow', async () => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     await lease.run(tasks.nothing);
     const short = range(300).map((value) => lease.run(tasks.holdUnless, [gate.cells, value]));
     const slow = rejection(lease.run(tasks.holdUnless, [gate.cells, undefined], { timeoutSeconds: 0.2 }));
@@ -700,7 +723,7 @@ describe('time limits', () => {
   });
 
   test('N3 a job that waits too long for a worker fails with a TimeoutError of phase "queue", and never runs', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     const held = lease.run(tasks.hold, [gate.cells, 'held']);
     await gate.untilBegun();
     const submittedAt = performance.now();
@@ -722,7 +745,7 @@ describe('time limits', () => {
   });
 
   test('N3 that holds when its worker is free again before this thread can do anything about it', async () => {
-    const { lease, gate, log } = await setup();
+    const { lease, gate, log } = inGroup();
     await warmUp(lease, tasks.record, [log.cells, -1]);
     const held = lease.run(tasks.hold, [gate.cells, 'held']);
     await gate.untilBegun();
@@ -742,7 +765,7 @@ describe('time limits', () => {
   });
 
   test('N3 a queue timeout does not end a job that has begun', async () => {
-    const { lease, gate } = await setup();
+    const { lease, gate } = inGroup();
     const submittedAt = performance.now();
     const held = lease.run(tasks.hold, [gate.cells, 'held'], { queueTimeoutSeconds: 5 });
     const short = lease

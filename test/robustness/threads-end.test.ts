@@ -168,7 +168,7 @@ describe('the owner', () => {
     const thread = owner();
     const remote = connectGrinder(await thread.told('handle'));
     const gate = new Gate();
-    const future = remote.submitFromThread(sleepNatively, [gate.cells, 10]);
+    const future = remote.submitFromThread(sleepNatively, [gate.cells, 5]);
     future.done();
     await gate.untilBegun();
     let hasExited = false;
