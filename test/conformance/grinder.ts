@@ -273,6 +273,7 @@ export function grinderConformance(backend: WorkerKind): void {
         const { stdout, stderr } = await life('after work of all kinds');
         expect(stderr).toBe('');
         const [before, after] = JSON.parse(stdout) as [object, object];
+        expect(before).toMatchObject({ resources: [], timers: 0 });
         expect(after).toEqual(before);
       });
   });

@@ -613,31 +613,6 @@ describe('sizing', () => {
 });
 
 describe('workers and pools that fail', () => {
-  test('M6 a job that throws leaves its worker and its pool as they are', async () => {
-    const manager = await startManager();
-    await manager.withLease(async (lease) => {
-      const before = await lease.run(tasks.whichThread);
-      await expect(lease.run(tasks.fail, ['on purpose'])).rejects.toThrow('on purpose');
-      expect(await lease.run(tasks.whichThread)).toBe(before);
-      expect(lease.active).toBe(true);
-    });
-    expect(manager.stats()).toMatchObject({ available: 1, total: 1 });
-  });
-
-  test('M6 a worker that dies is replaced within its pool, and the lease goes on', async () => {
-    const manager = await startManager();
-    const lease = await manager.acquire();
-    const before = await lease.run(tasks.whichThread);
-    await expect(lease.run(() => process.exit(3))).rejects.toMatchObject({
-      code: 'ERR_LEASEPOOL_WORKER_CRASHED',
-    });
-    const after = await lease.run(tasks.whichThread);
-    expect(after).not.toBe(before);
-    expect(lease.active).toBe(true);
-    expect(lease.signal.aborted).toBe(false);
-    expect(manager.stats()).toMatchObject({ leased: 1, total: 1 });
-  });
-
   test('M6 start() rejects when no worker comes up, after at most five attempts', async () => {
     const failing = ['always fail', 'exit', 'hang'].map(async (mode) => {
       const { starts, options } = startsThat(mode);
@@ -665,16 +640,6 @@ describe('workers and pools that fail', () => {
     expect(await manager.withLease((lease) => lease.run(tasks.echo, ['up']))).toBe('up');
   });
 
-  test('M6 a manager that could not start may be started again', async () => {
-    const { starts, options } = startsThat('always fail');
-    const manager = newManager(options);
-    await expect(manager.start()).rejects.toThrow(BrokenExecutorError);
-    await expect(manager.acquire()).rejects.toThrow(NotStartedError);
-    starts.mode = 'come up';
-    await manager.start();
-    expect(await manager.withLease((lease) => lease.run(tasks.echo, ['up']))).toBe('up');
-  });
-
   test('M6 a pool runs with the workers that come up', async () => {
     const { options } = startsThat('only the first comes up');
     const manager = newManager({ ...options, workersPerPool: 2 });
@@ -683,26 +648,6 @@ describe('workers and pools that fail', () => {
     const values = Array.from({ length: 20 }, (_, value) => value);
     expect(await Promise.all(values.map((value) => lease.run(tasks.echo, [value])))).toEqual(values);
     expect(lease.active).toBe(true);
-  });
-
-  test('M6 when the workers of a leased pool come up no more, its lease ends and its jobs fail with a BrokenExecutorError', async () => {
-    const { starts, options } = startsThat('come up');
-    const manager = newManager(options);
-    await manager.start();
-    const lease = await manager.acquire();
-    await lease.run(tasks.nothing);
-    starts.mode = 'always fail';
-    const crashed = lease.run(() => process.exit(1));
-    const next = lease.run(tasks.nothing);
-    await expect(crashed).rejects.toMatchObject({ code: 'ERR_LEASEPOOL_WORKER_CRASHED' });
-    await expect(next).rejects.toMatchObject({ code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR' });
-    await until(() => !lease.active);
-    expect(lease.signal.aborted).toBe(true);
-    await until(() => manager.leasedCount === 0);
-    await expect(lease.run(tasks.nothing)).rejects.toMatchObject({
-      code: /^ERR_LEASEPOOL_(BROKEN_EXECUTOR|LEASE_EXPIRED)$/,
-    });
-    expectBalanced(manager);
   });
 
   test('M6 the jobs of a lease whose pool cannot be made fail with a BrokenExecutorError', async () => {
