@@ -281,7 +281,7 @@ export function callRows(subject: Subject): void {
 
   subject.row('N11 an object given to several calls reaches each as its own copy', [], async () => {
     const bench = await shared();
-    const shared = { marks: 0 };
+    const object = { marks: 0 };
     const list: number[] = [];
     await bench.outcomesOf(
       bench.sendAll(
@@ -291,7 +291,7 @@ export function callRows(subject: Subject): void {
     );
     const marks = bench.sendAll(
       task('markOnce'),
-      range(50).map(() => [shared]),
+      range(50).map(() => [object]),
     );
     const pushes = bench.sendAll(
       task('push'),
@@ -299,7 +299,7 @@ export function callRows(subject: Subject): void {
     );
     expect(summaryOf(await bench.outcomesOf(marks))).toEqual(range(50).map(() => 1));
     expect(summaryOf(await bench.outcomesOf(pushes))).toEqual(range(50).map((value) => [value]));
-    expect([shared, list]).toEqual([{ marks: 0 }, []]);
+    expect([object, list]).toEqual([{ marks: 0 }, []]);
   });
 
   subject.row(
