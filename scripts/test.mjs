@@ -25,6 +25,7 @@ const groups = {
       'build:proof',
       'install:consumers',
       'install:frameworks',
+      'bench:guard',
     ],
     suites: suites.slow,
     limitSeconds: 600,

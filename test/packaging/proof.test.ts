@@ -98,3 +98,7 @@ test('the figures of README.md are those of docs/proof/reliability.json', () => 
     execFileSync(process.execPath, ['scripts/readme-figures.mjs', '--check'], { encoding: 'utf8' }),
   ).toBe('');
 });
+
+test('the figures of speed in README.md and docs/ are those of bench/results', () => {
+  execFileSync(process.execPath, ['scripts/bench-docs.mjs', '--check'], { stdio: 'pipe' });
+});
