@@ -61,6 +61,8 @@ export class ObservedPool implements Executor {
   readonly held = new Map<ExecutorCall, ObservedCall>();
   state: 'open' | 'closing' | 'closed' = 'open';
   isBroken = false;
+  /** It has refused work as a broken pool does: nobody takes anything back from it before hard expiry. */
+  hasRefused = false;
   readonly openedAtMs: number;
   #brokeAtEvent = Infinity;
   readonly #executor: Executor;
@@ -123,7 +125,10 @@ export class ObservedPool implements Executor {
     } finally {
       this.#isSubmitting = false;
       const canGoElsewhere = receipt.error instanceof BrokenExecutorError;
-      if (canGoElsewhere) this.#observer.poolBroke?.(this);
+      if (canGoElsewhere) {
+        this.hasRefused = true;
+        this.#observer.poolBroke?.(this);
+      }
       for (const each of observed.slice(receipt.submitted)) {
         this.#release(each);
         if (canGoElsewhere) brokeUnder(each.item);

@@ -46,7 +46,8 @@ export class GrinderLaws {
     if (lease.draining) scene.violate('M3 a lease that drains gets no work', lease.leaseId);
     this.#checkTimeouts(items);
     this.#checkOrder(waiting, items);
-    this.#checkDue(waiting);
+    // One whose signal aborts in this very turn may not have heard of it.
+    this.#checkDue([...new Set([...waiting, ...items])]);
   }
 
   /** After each turn. */

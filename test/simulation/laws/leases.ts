@@ -153,7 +153,7 @@ export class Leases {
     for (const lease of leases) {
       if (scene.time.turnNow < this.see(lease).softExpiresAtMs + timerSlackMs) continue;
       const pool = this.#poolOf(lease.leaseId);
-      if (pool.isBroken) continue;
+      if (pool.isBroken || pool.hasRefused) continue;
       const staying = [...pool.held.values()].filter(({ item }) => canRotate(item));
       if (staying.length > 0) scene.saw('an item that stays with an expired lease');
       if (staying.length > 1)
