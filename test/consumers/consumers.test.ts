@@ -1,25 +1,15 @@
 import { execFile } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { consumerWith, installed } from './installed.ts';
 
 // A compiler takes seconds, and many times that on a busy machine.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const run = promisify(execFile);
 const here = import.meta.dirname;
-const installed = join(here, 'node_modules');
 
 const compilers = ['5.4', '5.9', '6.0', '7.0'];
 const nodeTypes = ['20', '22', '24'];
@@ -28,11 +18,7 @@ const nodeTypes = ['20', '22', '24'];
 let root: string;
 
 beforeAll(async () => {
-  if (!existsSync(installed)) throw new Error(`Run "npm run install:consumers" first.`);
-  root = mkdtempSync(join(tmpdir(), 'leasepool-consumers-'));
-  const packing = ['pack', '--json', '--ignore-scripts', '--pack-destination', root];
-  const [{ filename }] = JSON.parse((await run('npm', packing)).stdout) as [{ filename: string }];
-  await run('npm', ['install', '--offline', '--ignore-scripts', '--prefix', root, join(root, filename)]);
+  root = await consumerWith();
   for (const types of nodeTypes) {
     const consumer = join(root, types);
     cpSync(join(here, 'programs'), consumer, { recursive: true });
