@@ -10,7 +10,7 @@ export interface GrinderThreadHandle {
   /** The thread that owns the grinder. */
   readonly threadId: number;
   readonly pid: number;
-  /** {@link hasStopped} and {@link tickets}. */
+  /** `hasStopped` and `tickets`. */
   readonly state: SharedArrayBuffer;
 }
 
