@@ -7,6 +7,7 @@ export const suites = {
     'robustness',
     'conformance',
     'consumers',
+    'documentation',
     'command-line',
     'frameworks',
     'fleet',

@@ -1,13 +1,17 @@
 import { existsSync } from 'node:fs';
-import { dirname, posix, resolve } from 'node:path';
+import { dirname, posix, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitepress';
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const repository = 'https://github.com/leasepool/leasepool';
 
-/** A page by its place in the checkout, where GitHub shows it as well. */
-const isPage = (path: string): boolean => /^(?:README\.md|docs\/.*\.md|site\/reference\/.*\.md)$/.test(path);
+/** Where the site has a page, by its place in the checkout, where GitHub shows it as well. */
+function placeOnSite(path: string): string | undefined {
+  if (path === 'README.md') return '/';
+  const [, page] = /^docs\/([\w-]+\.md)$/.exec(path) ?? [];
+  return page === undefined ? undefined : `/${page}`;
+}
 
 const guide = [
   {
@@ -76,16 +80,19 @@ export default defineConfig({
   cacheDir: 'cache',
   markdown: {
     config(md) {
-      // What a page links to and is no page (an example, a folder) is shown by the repository.
-      md.core.ruler.push('files of the repository', ({ tokens, env }) => {
-        const page = env.relativePath as string;
-        const from = env.realPath ? posix.relative(checkout, env.realPath as string) : page;
+      // Links are those that work on GitHub: to another page, or to an example or a folder, which the repository shows.
+      md.core.ruler.push('links of the checkout', ({ tokens, env }) => {
+        const page = relative(checkout, (env.realPath ?? env.path) as string);
+        if (page.startsWith('site')) return;
         for (const token of tokens.flatMap(({ children }) => children ?? [])) {
           const href = token.type === 'link_open' ? (token.attrGet('href') ?? '') : '';
           if (href === '' || /^(?:\w+:|[#/])/.test(href)) continue;
-          const path = posix.join(posix.dirname(from), href.replace(/#.*/, ''));
-          if (!isPage(path) && existsSync(resolve(checkout, path)))
-            token.attrSet('href', `${repository}/blob/main/${path}`);
+          const [, file, anchor] = /^([^#]*)(.*)$/.exec(href)!;
+          const path = posix.join(posix.dirname(page), file);
+          const place = placeOnSite(path);
+          if (place !== undefined) token.attrSet('href', place + anchor);
+          else if (existsSync(resolve(checkout, path)))
+            token.attrSet('href', `${repository}/blob/main/${path}${anchor}`);
         }
       });
     },

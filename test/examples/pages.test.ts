@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { codeBlocks, compileBlocks, printedAndPromised } from '../support/code-blocks.ts';
 
-describe.each(['streams', 'writing-a-backend'])('docs/%s.md', (page) => {
+describe.each(['streams', 'writing-a-backend', 'which-call', 'shutdown'])('docs/%s.md', (page) => {
   const blocks = codeBlocks(`docs/${page}.md`);
   const folder = `build/pages/${page}`;
 
