@@ -65,8 +65,7 @@ export default defineConfig({
   // The pages stay where GitHub shows them.
   srcDir: '..',
   srcExclude: [
-    '*.md',
-    '!README.md',
+    '{CHANGELOG,CONTRIBUTING,SECURITY}.md',
     '{.changeset,.github,bench,build,dist,examples,scripts,src,test}/**',
     'docs/proof/**',
     'site/node_modules/**',
@@ -78,6 +77,12 @@ export default defineConfig({
   },
   outDir: 'dist',
   cacheDir: 'cache',
+  // Pages outside this package do not find it by themselves.
+  vite: {
+    resolve: {
+      alias: { 'vue/server-renderer': resolve(checkout, 'site/node_modules/vue/server-renderer/index.mjs') },
+    },
+  },
   markdown: {
     config(md) {
       // Links are those that work on GitHub: to another page, or to an example or a folder, which the repository shows.
