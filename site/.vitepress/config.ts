@@ -77,11 +77,20 @@ export default defineConfig({
   },
   outDir: 'dist',
   cacheDir: 'cache',
-  // Pages outside this package do not find it by themselves.
   vite: {
-    resolve: {
-      alias: { 'vue/server-renderer': resolve(checkout, 'site/node_modules/vue/server-renderer/index.mjs') },
-    },
+    plugins: [
+      {
+        // Pages outside this package do not find it by themselves.
+        name: 'vue of this package',
+        enforce: 'pre',
+        resolveId(id, importer) {
+          const isPageOutside = importer?.endsWith('.md') === true && /^vue(?:\/|$)/.test(id);
+          return isPageOutside
+            ? this.resolve(id, fileURLToPath(import.meta.url), { skipSelf: true })
+            : undefined;
+        },
+      },
+    ],
   },
   markdown: {
     config(md) {
