@@ -219,7 +219,10 @@ export class Users {
     const item = items.add(plan, true, this.#signalOf(plan));
     if (!manager.isRunning) item.mayLackManager = true;
     const isAborted = item.signal?.aborted === true;
-    if (isAborted) item.wasCancelled = true;
+    if (isAborted) {
+      item.wasCancelled = true;
+      item.place = 'over';
+    }
     const args = this.#argsOf(item);
     const expected = !before.started
       ? before.stopping
