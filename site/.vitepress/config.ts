@@ -45,12 +45,13 @@ const guide = [
       { text: 'Seeing what goes on', link: '/observability' },
       { text: 'More than one machine', link: '/more-than-one-machine' },
       { text: 'Writing a backend', link: '/writing-a-backend' },
+      { text: 'Bundlers', link: '/bundlers' },
     ],
   },
   {
     text: 'Evidence',
     items: [
-      { text: 'Performance', link: '/#performance' },
+      { text: 'Performance', link: '/performance' },
       { text: 'Behaviour matrix', link: '/behaviour-matrix' },
       { text: 'Runtimes', link: '/runtimes' },
       { text: 'The simulation', link: '/simulation' },
@@ -78,16 +79,18 @@ export default defineConfig({
   outDir: 'dist',
   cacheDir: 'cache',
   vite: {
+    // Vite looks for what need not be bundled from the pages' folder, which has none of it.
+    ssr: { external: ['vue', 'vue/server-renderer'] },
     plugins: [
       {
-        // Pages outside this package do not find it by themselves.
+        // Pages outside this package do not find it by themselves; what renders them runs inside, and does.
         name: 'vue of this package',
         enforce: 'pre',
-        resolveId(id, importer) {
+        resolveId(id, importer, { ssr }) {
           const isPageOutside = importer?.endsWith('.md') === true && /^vue(?:\/|$)/.test(id);
-          return isPageOutside
-            ? this.resolve(id, fileURLToPath(import.meta.url), { skipSelf: true })
-            : undefined;
+          if (!isPageOutside) return undefined;
+          if (ssr) return { id, external: true };
+          return this.resolve(id, fileURLToPath(import.meta.url), { skipSelf: true });
         },
       },
     ],
