@@ -5,6 +5,7 @@ import {
   type LeasedExecutorManager,
   LeaseExpiredError,
   NotStartedError,
+  TimeoutError,
 } from '../index.ts';
 import type { WireChunk, WireItem, WireTask } from './chunk-codec.ts';
 import { packOutcome, unpackArgs } from './payload.ts';
@@ -97,8 +98,12 @@ export class ChunkRun {
   ): Promise<unknown> {
     let located = this.#located.get(task);
     if (located === undefined) this.#located.set(task, (located = this.#tools.modules.locate(task)));
-    // What is late already is refused by the worker, too; a wait must be above 0.
-    const waitMs = beginBefore === undefined ? undefined : Math.max(beginBefore - this.#tools.now(), 1e-3);
+    const waitMs = beginBefore === undefined ? undefined : beginBefore - this.#tools.now();
+    // Not left to the worker: times are whole milliseconds there, and a quick one would begin it within the first.
+    if (waitMs !== undefined && waitMs <= 0) {
+      const details = { owner, taskName: task.name, phase: 'queue' } as const;
+      throw new TimeoutError('no worker began the job in time', details);
+    }
     return lease.run(located, unpackArgs(args) as any[], {
       signal: this.#abandoned.signal,
       owner,

@@ -236,7 +236,7 @@ export function limitRows(subject: Subject): void {
   });
 
   subject.row('N3 a call that becomes late while it waits for its worker never begins', [], async () => {
-    const bench = await shared();
+    const bench = await subject.open();
     const ledger = new Ledger();
     const gate = new FileGate();
     const held = bench.send(task(hold), [ledger.path, 'held', gate.path]);
