@@ -46,16 +46,12 @@ export async function scriptStep(name, { limitSeconds = 120 } = {}) {
   return { name, passed: 0, failed: ok ? 0 : 1, skipped: [] };
 }
 
-/** Their tests share nothing but the code: a process a file would take three times as long. */
-const withoutIsolation = ['unit'];
-
 /** One folder of test/, or its files whose names begin so, as a step, under the Node that is `execPath`. */
 export async function suiteStep(name, group, { execPath = process.execPath, limitSeconds = 900 } = {}) {
   const report = `reports/${group}/${name.replace('/', '-')}.json`;
   const isFolder = !name.includes('/');
   rmSync(report, { force: true });
   const args = ['node_modules/vitest/vitest.mjs', 'run', `test/${name}${isFolder ? '/' : ''}`];
-  if (withoutIsolation.includes(name)) args.push('--no-isolate');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const ok = await run(execPath, [...args, ...reporters], { limitSeconds });
   return { name: `test/${name}`, ...countTests(report, ok) };
