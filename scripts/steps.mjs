@@ -43,7 +43,13 @@ export async function scriptStep(name, { limitSeconds = 120 } = {}) {
     // `npm pack` would rebuild dist under the feet of whoever uses it.
     env: { ...process.env, npm_config_ignore_scripts: 'true' },
   });
-  return { name, passed: 0, failed: ok ? 0 : 1, skipped: [] };
+  return {
+    name,
+    passed: 0,
+    skipped: [],
+    again: [],
+    failures: ok ? [] : [{ name: `npm run ${name}`, messages: [] }],
+  };
 }
 
 /** One folder of test/, or its files whose names begin so, as a step, under the Node that is `execPath`. */
@@ -52,25 +58,23 @@ export async function suiteStep(name, group, { execPath = process.execPath, limi
   const isFolder = !name.includes('/');
   rmSync(report, { force: true });
   const args = ['node_modules/vitest/vitest.mjs', 'run', `test/${name}${isFolder ? '/' : ''}`];
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
-  const ok = await run(execPath, [...args, ...reporters], { limitSeconds });
-  return { name: `test/${name}`, ...countTests(report, ok) };
+  const reporters = ['--reporter=default', '--reporter=./scripts/suite-reporter.mjs'];
+  const env = { ...process.env, SUITE_REPORT: report };
+  const ok = await run(execPath, [...args, ...reporters], { limitSeconds, env });
+  const result = resultOf(report);
+  // An empty suite, and one that ends with an error it does not name.
+  const failedOtherwise = result.failures.length === 0 && (!ok || result.passed === 0);
+  if (failedOtherwise) result.failures.push({ name: `test/${name} as a whole`, messages: [] });
+  return { name: `test/${name}`, ...result };
 }
 
-function countTests(report, ok) {
-  let files;
+function resultOf(report) {
   try {
-    files = JSON.parse(readFileSync(report, 'utf8')).testResults;
+    return JSON.parse(readFileSync(report, 'utf8'));
   } catch {
-    return { passed: 0, failed: 1, skipped: [] };
+    const failures = [{ name: 'it did not come to its end', messages: [] }];
+    return { passed: 0, skipped: [], again: [], failures };
   }
-  const tests = files.flatMap((file) => file.assertionResults);
-  const passed = tests.filter((test) => test.status === 'passed').length;
-  const failed = tests.filter((test) => test.status === 'failed').length;
-  const skipped = tests.filter((test) => !['passed', 'failed'].includes(test.status));
-  // A file that does not load, an unhandled rejection or an empty suite fails without a failed test.
-  const failedOtherwise = failed === 0 && (!ok || passed === 0);
-  return { passed, failed: failedOtherwise ? 1 : failed, skipped: skipped.map((test) => test.fullName) };
 }
 
 /** Runs steps one after the other, records them for the summary and sets the exit code. */
@@ -85,14 +89,27 @@ export async function runGroup(group, steps) {
   }
   writeFileSync(`reports/${group}.json`, JSON.stringify(done, null, 2));
   print(group, done);
-  if (done.some((step) => step.failed > 0)) process.exitCode = 1;
+  if (done.some((step) => step.failures.length > 0)) process.exitCode = 1;
 }
 
 export function print(group, done) {
   console.log(`\n${group}`);
-  for (const { name, passed, failed, skipped, seconds } of done) {
+  for (const { name, passed, skipped, again, failures, seconds } of done) {
+    const failed = failures.length;
     const counts = name.startsWith('test/') ? `${passed} passed, ${failed} failed` : failed ? 'failed' : 'ok';
     console.log(`  ${name.padEnd(18)} ${counts.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s`);
     for (const test of skipped) console.log(`    skipped: ${test}`);
+    for (const test of again) console.log(`    passed when it was run again: ${test}`);
+    for (const failure of failures) console.log(`    failed: ${failure.name}`);
+  }
+}
+
+/** Why, for whoever sees only the end of the output. */
+export function printFailures(group, done) {
+  for (const step of done) {
+    for (const { name, messages } of step.failures) {
+      console.log(`\nfailed: ${group}, ${step.name}: ${name}`);
+      for (const message of messages) console.log(message.replace(/^/gm, '  '));
+    }
   }
 }

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { print } from './steps.mjs';
+import { print, printFailures } from './steps.mjs';
 import { runtimes } from './suites.mjs';
 
+const groups = [];
 let passed = 0;
 let failed = 0;
 for (const group of ['fast', 'slow', ...runtimes, 'others']) {
@@ -12,11 +13,13 @@ for (const group of ['fast', 'slow', ...runtimes, 'others']) {
     continue;
   }
   const steps = JSON.parse(readFileSync(report, 'utf8'));
+  groups.push([group, steps]);
   print(group, steps);
   for (const step of steps) {
     passed += step.passed;
-    failed += step.failed;
+    failed += step.failures.length;
   }
 }
+for (const [group, steps] of groups) printFailures(group, steps);
 console.log(`\n${passed} passed, ${failed} failed`);
 if (failed > 0 || passed === 0) process.exitCode = 1;

@@ -28,7 +28,8 @@ export class HostProcess {
     process.stderr!.on('data', (text: Buffer) => (this.#told += String(text)));
   }
 
-  static async start(url: string, queue: string, { args = [], through = [] }: HostOptions = {}) {
+  /** Does not wait until it is up. */
+  static spawn(url: string, queue: string, { args = [], through = [] }: HostOptions = {}): HostProcess {
     const own = [
       '--redis',
       url,
@@ -46,7 +47,13 @@ export class HostProcess {
       spawn(command[0], command.slice(1), { stdio: ['ignore', 'ignore', 'pipe'] }),
     );
     onTestFinished(() => void host.process.kill('SIGKILL'));
-    await until(() => host.hasTold('ready') || host.process.exitCode !== null, 'the host is ready');
+    return host;
+  }
+
+  /** @throws when it ends before it is ready */
+  static async start(url: string, queue: string, options: HostOptions = {}): Promise<HostProcess> {
+    const host = HostProcess.spawn(url, queue, options);
+    await until(() => host.hasTold('ready') || host.hasEnded, 'the host is ready');
     if (!host.hasTold('ready')) throw new Error(`the host ended: ${host.told}`);
     return host;
   }
@@ -55,14 +62,19 @@ export class HostProcess {
     return this.process.pid!;
   }
 
+  get hasEnded(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
   get told(): string {
     return this.#told;
   }
 
-  /** The lines it printed, which are JSON. */
+  /** The whole lines it printed, which are JSON. */
   get lines(): { message: string; [field: string]: any }[] {
     return this.#told
       .split('\n')
+      .slice(0, -1)
       .filter((line) => line.startsWith('{'))
       .map((line) => JSON.parse(line) as { message: string });
   }
@@ -76,7 +88,7 @@ export class HostProcess {
   }
 
   async ended(): Promise<number | null> {
-    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, 'exit');
+    if (!this.hasEnded) await once(this.process, 'exit');
     return this.process.exitCode;
   }
 }

@@ -1,0 +1,38 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+const isOurs = (line) => !line.includes('/node_modules/');
+const messageOf = (error) => (error.stack ?? error.message).split('\n').filter(isOurs).join('\n');
+
+/** Writes what became of a suite to the file that $SUITE_REPORT names, for steps.mjs. */
+export default class SuiteReporter {
+  onTestRunEnd(modules, unhandledErrors) {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const inState = (state) => tests.filter((test) => test.result().state === state);
+    const failures = inState('failed').map((test) => ({
+      name: test.fullName,
+      messages: test.result().errors.map(messageOf),
+    }));
+    // What fails beside the tests: files that do not load, hooks, and what nobody caught.
+    for (const holder of modules.flatMap((module) => [module, ...module.children.allSuites()])) {
+      const messages = holder.errors().map(messageOf);
+      if (messages.length > 0) failures.push({ name: holder.fullName ?? holder.relativeModuleId, messages });
+    }
+    if (unhandledErrors.length > 0) {
+      failures.push({ name: 'caught by nobody', messages: unhandledErrors.map(messageOf) });
+    }
+    const report = process.env.SUITE_REPORT;
+    mkdirSync(dirname(report), { recursive: true });
+    writeFileSync(
+      report,
+      JSON.stringify({
+        passed: inState('passed').length,
+        skipped: inState('skipped').map((test) =>
+          [test.fullName, test.result().note].filter(Boolean).join(' '),
+        ),
+        again: tests.filter((test) => test.diagnostic()?.flaky).map((test) => test.fullName),
+        failures,
+      }),
+    );
+  }
+}
