@@ -36,6 +36,8 @@ export class SimulatedPool implements Executor {
   #markBroken!: (error: Error) => void;
   #markClosed: (() => void)[] = [];
   #isStuck = false;
+  /** Calls it has been told to end, and has not settled yet. */
+  #ending = 0;
 
   constructor(name: string, workers: number, plan: WorldPlan, scene: Scene, items: Items) {
     this.#name = name;
@@ -173,9 +175,12 @@ export class SimulatedPool implements Executor {
   #endCalls(calls: readonly ExecutorCall[], reason: unknown): void {
     const running = calls.map((call) => this.#running.get(call)).filter((held) => held !== undefined);
     const queued = calls.filter((call) => this.#takeBack(call));
+    this.#ending += queued.length;
     this.#plan(Math.floor(this.#draw('ends calls') * 2), 'ends calls', () => {
       for (const held of running) this.#settle(held, () => held.call.settle({ status: 'rejected', reason }));
       for (const call of queued) call.settle({ status: 'rejected', reason });
+      this.#ending -= queued.length;
+      this.#closeWhenDone();
     });
   }
 
@@ -195,7 +200,8 @@ export class SimulatedPool implements Executor {
   }
 
   #closeWhenDone(): void {
-    if (this.#markClosed.length === 0 || this.#running.size > 0 || this.#isStuck) return;
+    if (this.#markClosed.length === 0 || this.#isStuck) return;
+    if (this.#running.size + this.#ending > 0) return;
     const resolves = this.#markClosed;
     this.#markClosed = [];
     this.#state = 'closed';

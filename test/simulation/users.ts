@@ -20,7 +20,7 @@ export interface Asking {
 export interface UserLease {
   readonly lease: ExecutorLease;
   isReleased: boolean;
-  /** The manager has been stopped since. */
+  /** The manager has been stopped since, or its start has failed. */
   isOfThePast: boolean;
 }
 
@@ -144,7 +144,12 @@ export class Users {
 
   startManager(): void {
     this.#world.breakEndsAtMs = -Infinity;
-    this.#started(this.#world.manager.start());
+    const start = this.#world.manager.start();
+    this.#started(start);
+    // One that fails ends as a stop does.
+    start.catch(() => {
+      for (const user of this.leases) if (!user.lease.active) user.isOfThePast = true;
+    });
   }
 
   stopGrinder(cancelPending: boolean, timeoutMs: number | null, restart: boolean): void {
