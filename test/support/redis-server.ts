@@ -1,13 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { arch, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 
-/** What Debian's server needs that not every system has. */
-const packages = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblzf1'];
 const cache = resolve('node_modules/.cache/redis');
 
 interface Binary {
@@ -27,7 +26,7 @@ function findBinary(): Binary {
   const unpacked = unpackedBinary(cache);
   if (!works(unpacked)) unpack();
   if (works(unpacked)) return unpacked;
-  throw new Error('redis-server of Debian is unpacked and does not start');
+  throw new Error(`redis-server of Debian is unpacked and does not start: see ${cache}`);
 }
 
 function unpackedBinary(folder: string): Binary {
@@ -45,28 +44,11 @@ function works({ path, env }: Binary): boolean {
   }
 }
 
+/** The files of a suite run side by side: the first to come does it for all. */
 function unpack(): void {
-  const folder = mkdtempSync(join(tmpdir(), 'leasepool-redis-'));
-  try {
-    const download = (): unknown =>
-      execFileSync('apt-get', ['download', ...packages], { ...quiet, cwd: folder });
-    try {
-      download();
-    } catch {
-      execFileSync('apt-get', ['update'], quiet);
-      download();
-    }
-    execFileSync('sh', ['-c', 'for each in *.deb; do dpkg -x "$each" root || exit 1; done'], {
-      ...quiet,
-      cwd: folder,
-    });
-    mkdirSync(resolve(cache, '..'), { recursive: true });
-    if (existsSync(cache)) rmSync(cache, { recursive: true });
-    execFileSync('cp', ['-a', join(folder, 'root'), `${cache}.new`], quiet);
-    renameSync(`${cache}.new`, cache);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
+  mkdirSync(resolve(cache, '..'), { recursive: true });
+  const script = fileURLToPath(new URL('unpack-redis.sh', import.meta.url));
+  execFileSync('flock', [`${cache}.lock`, 'sh', script, cache], quiet);
 }
 
 let binary: Binary | undefined;
@@ -130,6 +112,7 @@ export class RedisServer {
     };
     const args = Object.entries(options).flatMap(([key, value]) => [`--${key}`, ...String(value).split(' ')]);
     const started = spawn(binary!.path, args, { env: binary!.env, stdio: 'ignore' });
+    await once(started, 'spawn');
     this.#process = started;
     await this.#answers(started);
   }
