@@ -40,6 +40,6 @@ export {
   withMethods,
 } from './ground/options.ts';
 /** @internal */
-export { noSnapshot, snapshot } from './worker/snapshot.ts';
+export { noSnapshot, snapshot } from './wire/trees.ts';
 /** @internal */
 export { moduleString } from './task/reference.ts';

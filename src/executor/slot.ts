@@ -5,6 +5,7 @@ import type { AnswerFrame, WorkerFrame } from '../wire/frame.ts';
 import { packCalls, TaskNumbers } from '../wire/pack.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
+import { unpackTrees } from '../wire/trees.ts';
 import { chunksPerWorker } from './chunk.ts';
 import { crashOf, describeExit, type WorkerExit } from './crash.ts';
 import { EarlyAnswers } from './early-answers.ts';
@@ -214,7 +215,7 @@ export class Slot {
   }
 
   #receive(frame: WorkerFrame): void {
-    if ('values' in frame) this.#answered(frame);
+    if ('values' in frame) this.#answered({ ...frame, values: unpackTrees(frame) });
     else if ('resendingTo' in frame) this.#resending = frame.resendingTo;
     else if ('unreadFrom' in frame) this.#sendUnread(frame.unreadFrom);
     else if (frame.up) this.#cameUp();

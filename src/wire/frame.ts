@@ -1,5 +1,6 @@
 import type { EncodedThrow } from './error-codec.ts';
 import type { ResolvedTask } from './reference.ts';
+import type { Trees } from './trees.ts';
 
 /**
  * What travels between a pool and one of its workers. Calls travel as a structure of arrays: it clones four to
@@ -20,9 +21,10 @@ export interface CallFrame {
   readonly count: number;
   /** Arguments a call has: all calls alike, or each. */
   readonly arity: number | readonly number[];
-  /** The arguments of all calls, one after the other. */
+  /** The arguments of all calls, one after the other, packed. */
   readonly args: readonly unknown[];
-  /** Places in `args` whose object stands there more than once: the worker copies it, so that no call sees what another does to it. */
+  readonly trees: Trees | undefined;
+  /** Which arguments, when they have been unpacked, are an object that stands there more than once: the worker copies it, so that no call sees what another does to it. */
   readonly copies: readonly number[] | undefined;
   /** Offsets of calls with a longest run: whatever is finished must have left before they begin. */
   readonly timed: readonly number[] | undefined;
@@ -46,8 +48,9 @@ export type HostFrame = CallFrame | ResendFrame | AgainFrame;
 export interface AnswerFrame {
   /** Index of the first call it answers. */
   readonly first: number;
-  /** Results in order; anything stands where `failed` speaks. */
+  /** Results in order, packed; anything stands where `failed` speaks. */
   readonly values: readonly unknown[];
+  readonly trees: Trees | undefined;
   /** Offsets into `values` of the calls that did not give a result, rising. */
   readonly failed: readonly Failure[] | undefined;
   /** Milliseconds of work in it. */

@@ -1,5 +1,6 @@
 import type { CallFrame } from './frame.ts';
 import type { ResolvedTask } from './reference.ts';
+import { packTrees } from './trees.ts';
 
 /** What is packed of a call. */
 export interface PackedCall {
@@ -79,7 +80,9 @@ export function packCalls(
     if (call.timeoutSeconds !== undefined) (timed ??= []).push(offset);
     if (call.beginBeforeMs !== undefined) (beginBefore ??= []).push(offset, call.beginBeforeMs);
   }
-  const { args, copies } = packArgs(calls);
+  const args: unknown[] = [];
+  for (const call of calls) for (const argument of call.args) args.push(argument);
+  const { values, trees } = packTrees(args, arity.packed);
   return {
     answered,
     first,
@@ -87,28 +90,34 @@ export function packCalls(
     tasks: tasks.packed,
     count: calls.length,
     arity: arity.packed,
-    args,
-    copies,
+    args: values,
+    trees,
+    copies: givenAgain(calls, trees?.shapeOf ?? 0),
     timed,
     beginBefore,
   };
 }
 
-function packArgs(calls: readonly PackedCall[]): Pick<CallFrame, 'args' | 'copies'> {
-  const args: unknown[] = [];
+/** Places of objects that an earlier call is given too. Trees are nobody else's: each call gets one of its own. */
+function givenAgain(
+  calls: readonly PackedCall[],
+  shapeOf: number | readonly number[],
+): readonly number[] | undefined {
+  if (typeof shapeOf === 'number' && shapeOf > 0) return undefined;
   /** Objects, with the offset of the first call they are given to. */
   let givenTo: Map<unknown, number> | undefined;
-  let copies: number[] | undefined;
+  let places: number[] | undefined;
+  let place = 0;
   for (let offset = 0; offset < calls.length; offset++) {
     for (const argument of calls[offset].args) {
-      if (typeof argument === 'object' && argument !== null) {
-        givenTo ??= new Map();
-        const before = givenTo.get(argument);
-        if (before === undefined) givenTo.set(argument, offset);
-        else if (before !== offset) (copies ??= []).push(args.length);
-      }
-      args.push(argument);
+      const here = place++;
+      if (typeof argument !== 'object' || argument === null) continue;
+      if (typeof shapeOf !== 'number' && shapeOf[here] > 0) continue;
+      givenTo ??= new Map();
+      const before = givenTo.get(argument);
+      if (before === undefined) givenTo.set(argument, offset);
+      else if (before !== offset) (places ??= []).push(here);
     }
   }
-  return { args, copies };
+  return places;
 }

@@ -2,7 +2,7 @@ import { type CloneTest, notCloneable } from '../wire/cloneable.ts';
 import { encodeThrow } from '../wire/error-codec.ts';
 import type { AnswerFrame, Failure, WorkerFrame } from '../wire/frame.ts';
 import { refuseDetached } from '../wire/transfer.ts';
-import { noSnapshot, snapshot } from './snapshot.ts';
+import { noSnapshot, packTrees, snapshot } from '../wire/trees.ts';
 
 /** A worker's way to its host. */
 export interface HostPort {
@@ -15,7 +15,7 @@ export interface HostPort {
 }
 
 /** Answers, and what each of them moves. */
-interface Answers extends AnswerFrame {
+interface Answers extends Omit<AnswerFrame, 'trees'> {
   readonly moves: ReadonlyMap<number, readonly object[]> | undefined;
 }
 
@@ -143,6 +143,7 @@ export class Outbox {
       const alone = {
         first: first + offset,
         values: [value],
+        trees: undefined,
         failed: failure && [{ ...failure, offset: 0 }],
         workMs: workMs / values.length,
       };
@@ -159,9 +160,9 @@ export class Outbox {
 }
 
 function frameOf({ first, values, failed, workMs }: Answers): AnswerFrame {
-  return { first, values, failed, workMs };
+  return { first, ...packTrees(values), failed, workMs };
 }
 
-function endOf(sent: AnswerFrame): number {
+function endOf(sent: Answers): number {
   return sent.first + sent.values.length;
 }

@@ -5,6 +5,7 @@ import type { AnyFunction } from '../task/reference.ts';
 import type { Boot, CallFrame, HostFrame } from '../wire/frame.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
+import { unpackTrees } from '../wire/trees.ts';
 import { explainReferenceError, type TaskLoader } from './load.ts';
 import { type HostPort, Outbox } from './outbox.ts';
 
@@ -51,6 +52,7 @@ export class Server {
   readonly #frames: CallFrame[] = [];
 
   #frame: CallFrame | undefined;
+  #frameArgs: readonly unknown[] = noArgs;
   /** The next call of the frame, and the place of its first argument. */
   #offset = 0;
   #place = 0;
@@ -125,9 +127,7 @@ export class Server {
     this.#place = 0;
     this.#outbox.begin(frame.first, frame.answered);
     for (const task of frame.newTasks ?? []) this.#tasks.push({ task, run: undefined, shortRuns: 0 });
-    // Now, before a job can change what it is given.
-    for (const place of frame.copies ?? [])
-      (frame.args as unknown[])[place] = structuredClone(frame.args[place]);
+    this.#frameArgs = argumentsOf(frame);
     return true;
   }
 
@@ -152,7 +152,7 @@ export class Server {
     } else {
       this.#task = known;
       this.#index = index;
-      this.#args = arity === 1 ? [frame.args[place]] : frame.args.slice(place, place + arity);
+      this.#args = arity === 1 ? [this.#frameArgs[place]] : this.#frameArgs.slice(place, place + arity);
     }
     return true;
   }
@@ -240,6 +240,15 @@ export class Server {
     // An error in here would put the answers out of step: unhandled, it ends the worker.
     void done.then(goOn);
   }
+}
+
+/** The arguments of all calls, made before a job can change what it is given. */
+function argumentsOf({ args, trees, copies }: CallFrame): readonly unknown[] {
+  const unpacked = unpackTrees({ values: args, trees });
+  if (copies === undefined) return unpacked;
+  const own = [...unpacked];
+  for (const place of copies) own[place] = structuredClone(unpacked[place]);
+  return own;
 }
 
 // As it is before any job: one might replace it.

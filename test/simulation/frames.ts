@@ -1,15 +1,17 @@
 /** What the simulation reads in the messages between a pool and its workers. The rest is none of its business. */
 
 import type { AnswerFrame, CallFrame, HostFrame, WorkerFrame } from '../../src/wire/frame.ts';
+import { unpackTrees } from '../../src/wire/trees.ts';
 import type { JobArgument } from './items.ts';
 
 /** The calls in a message, by their indices. */
 export function callsIn(frame: HostFrame): { readonly index: number; readonly job: JobArgument }[] {
   if (!('count' in frame)) return [];
   const calls: { index: number; job: JobArgument }[] = [];
+  const args = unpackTrees({ values: frame.args, trees: frame.trees });
   let place = 0;
   for (let offset = 0; offset < frame.count; offset++) {
-    calls.push({ index: frame.first + offset, job: frame.args[place] as JobArgument });
+    calls.push({ index: frame.first + offset, job: args[place] as JobArgument });
     place += arityOf(frame, offset);
   }
   return calls;
@@ -18,14 +20,14 @@ export function callsIn(frame: HostFrame): { readonly index: number; readonly jo
 /** Indices of the calls that a message answers; not those the worker passed over. */
 export function answersIn(frame: WorkerFrame): number[] {
   if (!('values' in frame)) return [];
-  return frame.values
+  return unpackTrees(frame)
     .map((_, offset) => frame.first + offset)
     .filter((_, offset) => !isPassedOver(frame, offset));
 }
 
 /** Indices of the calls that the worker is done with once this message has arrived. */
 export function doneIn(frame: WorkerFrame): number[] {
-  return 'values' in frame ? frame.values.map((_, offset) => frame.first + offset) : [];
+  return 'values' in frame ? unpackTrees(frame).map((_, offset) => frame.first + offset) : [];
 }
 
 /** Whether something in a message nests too deep for whoever receives it. */

@@ -164,9 +164,16 @@ export class ObservedPool implements Executor {
       else if (this.isBroken) item.brokenReturns++;
       else brokeUnder(item);
       this.#scene.saw('an item returned');
+      if (this.#wasGivenUp(item)) item.place = 'over';
     }
     call.settle(outcome);
   };
+
+  /** Its lease had to be revoked without the help of this pool, and then the pool was shut down: it has been rejected. */
+  #wasGivenUp({ leaseEndsAtMs }: Item): boolean {
+    const isRevoked = this.#scene.time.turnNow >= leaseEndsAtMs;
+    return isRevoked && this.state !== 'open' && this.#executor.endCalls === undefined;
+  }
 
   #take(observed: ObservedCall): void {
     const { item } = observed;

@@ -5,6 +5,7 @@ import { encodeThrow } from '../../src/wire/error-codec.ts';
 import type { AnswerFrame, CallFrame, HostFrame } from '../../src/wire/frame.ts';
 import { ProgressWords } from '../../src/wire/progress-words.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
+import { unpackTrees } from '../../src/wire/trees.ts';
 
 /** A call as a fake worker sees it. */
 interface ReceivedCall {
@@ -207,7 +208,8 @@ export class FakeWorker implements WorkerPort {
 
   #receive(frame: CallFrame): void {
     if (frame.first !== this.#expected) return;
-    if (this.cannotRead(frame.args)) {
+    const args = unpackTrees({ values: frame.args, trees: frame.trees });
+    if (this.cannotRead(args)) {
       if (this.#hasUnread) return;
       this.#hasUnread = true;
       this.#events.frame({ unreadFrom: this.#expected });
@@ -226,7 +228,7 @@ export class FakeWorker implements WorkerPort {
       this.#queue.push({
         index: frame.first + offset,
         task,
-        args: frame.args.slice(place, place + arity),
+        args: args.slice(place, place + arity),
         isTimed: frame.timed?.includes(offset) === true,
       });
       place += arity;
@@ -263,6 +265,7 @@ function frameOf(first: number, answers: readonly Answer[], workMs: number): Ans
   return {
     first,
     values: answers.map((answer) => ('value' in answer ? answer.value : undefined)),
+    trees: undefined,
     failed: failed.length > 0 ? failed : undefined,
     workMs,
   };

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CallFrame } from '../../../src/wire/frame.ts';
 import { packCalls, type PackedCall, TaskNumbers } from '../../../src/wire/pack.ts';
 import type { ResolvedTask } from '../../../src/wire/reference.ts';
+import { unpackTrees } from '../../../src/wire/trees.ts';
 
 const tasks: ResolvedTask[] = ['a', 'b', 'c', 'd'].map((name) => ({
   kind: 'reference',
@@ -30,10 +31,11 @@ function reader() {
   const known: ResolvedTask[] = [];
   return (frame: CallFrame) => {
     known.push(...(frame.newTasks ?? []));
+    const unpacked = unpackTrees({ values: frame.args, trees: frame.trees });
     let place = 0;
     return Array.from({ length: frame.count }, (_, offset) => {
       const arity = typeof frame.arity === 'number' ? frame.arity : frame.arity[offset];
-      const args = frame.args.slice(place, place + arity);
+      const args = unpacked.slice(place, place + arity);
       place += arity;
       const before =
         frame.beginBefore?.findIndex((value, index) => index % 2 === 0 && value === offset) ?? -1;
@@ -47,10 +49,15 @@ function reader() {
   };
 }
 
+const tree = fc.oneof(
+  fc.record({ id: fc.integer(), tags: fc.array(fc.string(), { maxLength: 3 }) }),
+  fc.array(fc.record({ at: fc.date({ noInvalidDate: true }) }), { maxLength: 2 }),
+);
+
 const anyCall = fc
   .record({
     task: fc.constantFrom(...tasks),
-    args: fc.array(fc.oneof(fc.integer(), fc.string(), fc.constant(undefined)), { maxLength: 4 }),
+    args: fc.array(fc.oneof(fc.integer(), fc.string(), fc.constant(undefined), tree), { maxLength: 4 }),
     timeoutSeconds: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
     beginBeforeMs: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
   })
@@ -100,6 +107,7 @@ describe('calls in frames', () => {
       count: 3,
       arity: 1,
       args: [1, 2, 3],
+      trees: undefined,
       copies: undefined,
       timed: undefined,
       beginBefore: undefined,
@@ -136,7 +144,7 @@ describe('calls in frames', () => {
 });
 
 describe('N11 an object given to two calls', () => {
-  const shared = { shared: true };
+  const shared = new Date();
 
   test('is to be copied for all but the first', () => {
     const frame = pack(
@@ -146,6 +154,16 @@ describe('N11 an object given to two calls', () => {
     );
     expect(frame.copies).toEqual([3, 4]);
     expect(frame.args.filter((arg) => arg === shared)).toHaveLength(3);
+  });
+
+  test('needs no copy when it is a tree, which each call gets made for it', () => {
+    const config = { retries: [1, 2] };
+    const calls = [1, 2, 3].map((value) => call(tasks[0], [value, config]));
+    const frame = pack([...calls, call(tasks[0], [4, shared])], 0, new TaskNumbers());
+    expect(frame.copies).toBeUndefined();
+    const [first, second] = reader()(structuredClone(frame)).map(({ args }) => args[1]);
+    expect(first).toEqual(config);
+    expect(first).not.toBe(second);
   });
 
   test('stays one for a call that gets it twice', () => {

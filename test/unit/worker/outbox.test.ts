@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { NotCloneableError } from '../../../src/ground/errors.ts';
 import { decodeThrow } from '../../../src/wire/error-codec.ts';
 import type { AnswerFrame, WorkerFrame } from '../../../src/wire/frame.ts';
+import { unpackTrees } from '../../../src/wire/trees.ts';
 import { Outbox } from '../../../src/worker/outbox.ts';
 
 /** A way to the host that copies as a message port does. */
@@ -19,8 +20,8 @@ function setup() {
 function answers(posted: readonly WorkerFrame[]): unknown[][] {
   return posted
     .filter((frame): frame is AnswerFrame => 'values' in frame)
-    .flatMap(({ first, values, failed }) =>
-      values.map((value, offset) => {
+    .flatMap(({ failed, first, ...packed }) =>
+      unpackTrees(packed).map((value, offset) => {
         const failure = failed?.find((each) => each.offset === offset);
         if (failure === undefined) return [first + offset, value];
         return [first + offset, failure.thrown === undefined ? 'nothing' : decodeThrow(failure.thrown)];
@@ -29,7 +30,7 @@ function answers(posted: readonly WorkerFrame[]): unknown[][] {
 }
 
 const sizes = (posted: readonly WorkerFrame[]): number[] =>
-  posted.map((frame) => ('values' in frame ? frame.values.length : 0));
+  posted.map((frame) => ('values' in frame ? unpackTrees(frame).length : 0));
 
 describe('an outbox', () => {
   test('N1 says at the last moment what comes before the answer whose getter ends the worker', () => {

@@ -5,6 +5,7 @@ import { AsyncTaskError, TaskReferenceError, TimeoutError } from '../../../src/g
 import { move } from '../../../src/task/move.ts';
 import type { AnyFunction } from '../../../src/task/reference.ts';
 import { decodeThrow } from '../../../src/wire/error-codec.ts';
+import { unpackTrees } from '../../../src/wire/trees.ts';
 import type { CallFrame, WorkerFrame } from '../../../src/wire/frame.ts';
 import { packCalls, TaskNumbers } from '../../../src/wire/pack.ts';
 import { ProgressWords } from '../../../src/wire/progress-words.ts';
@@ -104,7 +105,7 @@ function setup({ find = (_, run) => run, printing, asyncTasks = 'await', surroun
     /** Indices of the calls that each message answers. */
     get messages(): number[][] {
       return posted.flatMap((frame) =>
-        'values' in frame ? [frame.values.map((_, offset) => frame.first + offset)] : [],
+        'values' in frame ? [unpackTrees(frame).map((_, offset) => frame.first + offset)] : [],
       );
     },
     /** What became of each call: its value, what it threw, or `'nothing'`. */
@@ -112,7 +113,7 @@ function setup({ find = (_, run) => run, printing, asyncTasks = 'await', surroun
       const outcomes: unknown[] = [];
       for (const frame of posted) {
         if (!('values' in frame)) continue;
-        for (const [offset, value] of frame.values.entries()) {
+        for (const [offset, value] of unpackTrees(frame).entries()) {
           const failure = frame.failed?.find((each) => each.offset === offset);
           const thrown = failure?.thrown;
           outcomes[frame.first + offset] =
