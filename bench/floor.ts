@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import type { Alone } from './workers/alone.ts';
 
 /** What stands between any pool and zero, measured along with the pools. */
 export interface Floor {
@@ -39,5 +41,27 @@ export function openEcho(): Floor {
         worker.postMessage(value);
       }),
     stop: () => worker.terminate(),
+  };
+}
+
+/**
+ * Threads that hash texts they have, and nothing else: nobody sends them anything worth mention, and nobody waits for a
+ * single one. No pool of as many threads can be faster.
+ */
+export function openHashes(texts: readonly string[], threads: number, jobsPerCall: number): Floor {
+  const idle = Array.from(
+    { length: threads },
+    () => new Worker(new URL('workers/alone.js', import.meta.url)),
+  );
+  const all = [...idle];
+  return {
+    async call(first) {
+      const worker = idle.pop()!;
+      worker.postMessage({ texts, first, count: jobsPerCall } satisfies Alone);
+      const [hash] = (await once(worker, 'message')) as [string];
+      idle.push(worker);
+      return hash;
+    },
+    stop: () => Promise.all(all.map((worker) => worker.terminate())),
   };
 }
