@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import SuiteOrder from './scripts/suite-order.mjs';
 
 const fromRoot = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -9,6 +10,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**'],
     // Forks: a test may then start, block and terminate threads of its own, and crash without taking the run along.
     pool: 'forks',
+    sequence: { sequencer: SuiteOrder },
     // Many tests wait more than they work.
     maxWorkers: 2,
     setupFiles: process.env['NODE_V8_COVERAGE'] ? ['test/support/coverage.ts'] : [],

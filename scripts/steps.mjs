@@ -36,68 +36,75 @@ export function run(command, args, { limitSeconds, ...options }) {
   });
 }
 
-/** One npm script as a step. */
-export async function scriptStep(name, { limitSeconds = 120 } = {}) {
+/** One npm script. @returns what became of it */
+export async function runScript(name, { limitSeconds = 120 } = {}) {
+  const began = performance.now();
   const ok = await run('npm', ['run', '--silent', name], {
     limitSeconds,
     // `npm pack` would rebuild dist under the feet of whoever uses it.
     env: { ...process.env, npm_config_ignore_scripts: 'true' },
   });
-  return {
-    name,
+  const failures = ok ? [] : [{ name: `npm run ${name}`, messages: [] }];
+  return { name, passed: 0, skipped: [], again: [], failures, seconds: (performance.now() - began) / 1000 };
+}
+
+/**
+ * Folders of test/, or their files whose names begin so, under the Node that is `execPath`: all in one run, so that no
+ * core is idle while a suite comes to its end. @returns what became of each
+ */
+export async function runSuites(names, group, { execPath = process.execPath, limitSeconds = 900 } = {}) {
+  const report = `reports/${group}-suites.json`;
+  rmSync(report, { force: true });
+  const paths = names.map((name) => `test/${name}${name.includes('/') ? '' : '/'}`);
+  const reporters = ['--reporter=default', '--reporter=./scripts/suite-reporter.mjs'];
+  const env = { ...process.env, SUITES: paths.join(' '), SUITE_REPORT: report };
+  const args = ['node_modules/vitest/vitest.mjs', 'run', ...paths, ...reporters];
+  const ok = await run(execPath, args, { limitSeconds, env });
+  const { suites, nobodys } = readReport(report);
+  for (const suite of suites) {
+    if (suite.passed === 0) suite.failures.push({ name: `${suite.name} did not run`, messages: [] });
+  }
+  const isExplained = suites.some(({ failures }) => failures.length > 0) || nobodys.length > 0;
+  if (!ok && !isExplained) nobodys.push({ name: 'the run did not come to its end', messages: [] });
+  const beside = {
+    name: 'beside the tests',
     passed: 0,
     skipped: [],
     again: [],
-    failures: ok ? [] : [{ name: `npm run ${name}`, messages: [] }],
+    failures: nobodys,
+    seconds: 0,
   };
+  return nobodys.length > 0 ? [...suites, beside] : suites;
 }
 
-/** One folder of test/, or its files whose names begin so, as a step, under the Node that is `execPath`. */
-export async function suiteStep(name, group, { execPath = process.execPath, limitSeconds = 900 } = {}) {
-  const report = `reports/${group}/${name.replace('/', '-')}.json`;
-  const isFolder = !name.includes('/');
-  rmSync(report, { force: true });
-  const args = ['node_modules/vitest/vitest.mjs', 'run', `test/${name}${isFolder ? '/' : ''}`];
-  const reporters = ['--reporter=default', '--reporter=./scripts/suite-reporter.mjs'];
-  const env = { ...process.env, SUITE_REPORT: report };
-  const ok = await run(execPath, [...args, ...reporters], { limitSeconds, env });
-  const result = resultOf(report);
-  // An empty suite, and one that ends with an error it does not name.
-  const failedOtherwise = result.failures.length === 0 && (!ok || result.passed === 0);
-  if (failedOtherwise) result.failures.push({ name: `test/${name} as a whole`, messages: [] });
-  return { name: `test/${name}`, ...result };
-}
-
-function resultOf(report) {
+function readReport(report) {
   try {
     return JSON.parse(readFileSync(report, 'utf8'));
   } catch {
-    const failures = [{ name: 'it did not come to its end', messages: [] }];
-    return { passed: 0, skipped: [], again: [], failures };
+    return { suites: [], nobodys: [] };
   }
 }
 
-/** Runs steps one after the other, records them for the summary and sets the exit code. */
+/** Runs what gives results, one after the other, records them for the summary and sets the exit code. */
 export async function runGroup(group, steps) {
-  mkdirSync(`reports/${group}`, { recursive: true });
+  mkdirSync('reports', { recursive: true });
   rmSync(`reports/${group}.json`, { force: true });
-  const done = [];
-  for (const step of steps) {
-    const started = performance.now();
-    const result = await step();
-    done.push({ ...result, seconds: (performance.now() - started) / 1000 });
-  }
-  writeFileSync(`reports/${group}.json`, JSON.stringify(done, null, 2));
-  print(group, done);
-  if (done.some((step) => step.failures.length > 0)) process.exitCode = 1;
+  const began = performance.now();
+  const results = [];
+  for (const step of steps) results.push(...[await step()].flat());
+  const seconds = (performance.now() - began) / 1000;
+  writeFileSync(`reports/${group}.json`, JSON.stringify({ results, seconds }, null, 2));
+  print(group, { results, seconds });
+  if (results.some(({ failures }) => failures.length > 0)) process.exitCode = 1;
 }
 
-export function print(group, done) {
-  console.log(`\n${group}`);
-  for (const { name, passed, skipped, again, failures, seconds } of done) {
+/** The seconds of a suite are those of its files, some of which ran side by side. */
+export function print(group, { results, seconds }) {
+  console.log(`\n${group}, ${seconds.toFixed(0)} s`);
+  for (const { name, passed, skipped, again, failures, seconds } of results) {
     const failed = failures.length;
     const counts = name.startsWith('test/') ? `${passed} passed, ${failed} failed` : failed ? 'failed' : 'ok';
-    console.log(`  ${name.padEnd(18)} ${counts.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s`);
+    console.log(`  ${name.padEnd(22)} ${counts.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s`);
     for (const test of skipped) console.log(`    skipped: ${test}`);
     for (const test of again) console.log(`    passed when it was run again: ${test}`);
     for (const failure of failures) console.log(`    failed: ${failure.name}`);
@@ -105,10 +112,10 @@ export function print(group, done) {
 }
 
 /** Why, for whoever sees only the end of the output. */
-export function printFailures(group, done) {
-  for (const step of done) {
-    for (const { name, messages } of step.failures) {
-      console.log(`\nfailed: ${group}, ${step.name}: ${name}`);
+export function printFailures(group, { results }) {
+  for (const { name: where, failures } of results) {
+    for (const { name, messages } of failures) {
+      console.log(`\nfailed: ${group}, ${where}: ${name}`);
       for (const message of messages) console.log(message.replace(/^/gm, '  '));
     }
   }

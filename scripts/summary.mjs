@@ -12,14 +12,14 @@ for (const group of ['fast', 'slow', ...runtimes, 'others']) {
     failed += 1;
     continue;
   }
-  const steps = JSON.parse(readFileSync(report, 'utf8'));
-  groups.push([group, steps]);
-  print(group, steps);
-  for (const step of steps) {
-    passed += step.passed;
-    failed += step.failures.length;
+  const done = JSON.parse(readFileSync(report, 'utf8'));
+  groups.push([group, done]);
+  print(group, done);
+  for (const result of done.results) {
+    passed += result.passed;
+    failed += result.failures.length;
   }
 }
-for (const [group, steps] of groups) printFailures(group, steps);
+for (const [group, done] of groups) printFailures(group, done);
 console.log(`\n${passed} passed, ${failed} failed`);
 if (failed > 0 || passed === 0) process.exitCode = 1;

@@ -1,6 +1,6 @@
 // node scripts/test-matrix.mjs [--all] [node22 node24 ... others]
 import { resolve } from 'node:path';
-import { run, runGroup, suiteStep } from './steps.mjs';
+import { run, runGroup, runSuites } from './steps.mjs';
 import { runtimes, suites } from './suites.mjs';
 
 const all = process.argv.includes('--all');
@@ -19,16 +19,8 @@ for (const script of ['build', 'build:examples']) {
 }
 
 for (const runtime of wanted) {
-  if (runtime === 'others') {
-    await runGroup(
-      runtime,
-      suites.others.map((name) => () => suiteStep(name, runtime)),
-    );
-    continue;
-  }
-  const execPath = resolve(cwd, 'node_modules', runtime, 'bin/node');
-  await runGroup(
-    runtime,
-    wantedSuites.map((name) => () => suiteStep(name, runtime, { execPath })),
-  );
+  const isNode = runtime !== 'others';
+  const names = isNode ? wantedSuites : suites.others;
+  const execPath = isNode ? resolve(cwd, 'node_modules', runtime, 'bin/node') : process.execPath;
+  await runGroup(runtime, [() => runSuites(names, runtime, { execPath, limitSeconds: all ? 1500 : 600 })]);
 }

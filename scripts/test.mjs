@@ -1,5 +1,5 @@
 // node scripts/test.mjs check | fast | slow
-import { runGroup, scriptStep, suiteStep } from './steps.mjs';
+import { runGroup, runScript, runSuites } from './steps.mjs';
 import { suites } from './suites.mjs';
 
 const checks = [
@@ -28,15 +28,14 @@ const groups = {
       'bench:guard',
     ],
     suites: suites.slow,
-    limitSeconds: 600,
+    limitSeconds: 1500,
   },
 };
 
 const group = process.argv[2];
 if (!(group in groups)) throw new Error(`Which group: ${Object.keys(groups).join(', ')}?`);
+const { scripts, suites: names, limitSeconds } = groups[group];
 await runGroup(group, [
-  ...groups[group].scripts.map((name) => () => scriptStep(name)),
-  ...groups[group].suites.map(
-    (name) => () => suiteStep(name, group, { limitSeconds: groups[group].limitSeconds }),
-  ),
+  ...scripts.map((name) => () => runScript(name)),
+  () => runSuites(names, group, { limitSeconds }),
 ]);
