@@ -52,7 +52,7 @@ export async function runScript(name, { limitSeconds = 120 } = {}) {
  * Folders of test/, or their files whose names begin so, under the Node that is `execPath`: all in one run, so that no
  * core is idle while a suite comes to its end. @returns what became of each
  */
-export async function runSuites(names, group, { execPath = process.execPath, limitSeconds = 900 } = {}) {
+export async function runSuites(names, group, { execPath = process.execPath, limitSeconds = 1800 } = {}) {
   const report = `reports/${group}-suites.json`;
   rmSync(report, { force: true });
   const paths = names.map((name) => `test/${name}${name.includes('/') ? '' : '/'}`);

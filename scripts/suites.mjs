@@ -25,6 +25,13 @@ export const suites = {
   matrix: ['unit', 'integration/tasks', 'examples'],
 };
 
+/** What must have been done before. */
+export const preparations = {
+  fast: ['build', 'build:examples', 'build:bench', 'build:proof'],
+  slow: ['build', 'build:examples', 'build:bench', 'build:proof', 'install:consumers', 'install:frameworks'],
+  matrix: ['build', 'build:examples'],
+};
+
 /** The Node versions of test/runtimes, by their names there. */
 export const runtimes = ['node22', 'node24', 'node26'];
 
