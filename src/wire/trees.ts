@@ -107,6 +107,7 @@ class Packer {
   readonly #values: readonly unknown[];
   readonly #leaves: unknown[] = [];
   readonly #shapeOf: number[] = [];
+  readonly #walk = new Walk();
 
   constructor(values: readonly unknown[]) {
     this.#values = values;
@@ -122,9 +123,9 @@ class Packer {
   /** Adds a group of values: all their trees by their leaves, or everything as it is. */
   add(start: number, end: number): void {
     const leavesBefore = this.#leaves.length;
-    const walk = new Walk();
+    this.#walk.objects.length = 0;
     let index = start;
-    while (index < end && this.#addValue(this.#values[index], walk)) index++;
+    while (index < end && this.#addValue(this.#values[index])) index++;
     if (index === end) return;
     this.#leaves.length = leavesBefore;
     this.#shapeOf.length = start;
@@ -134,34 +135,35 @@ class Packer {
     }
   }
 
-  #addValue(value: unknown, walk: Walk): boolean {
+  #addValue(value: unknown): boolean {
     let number = 0;
     if (!isObject(value)) this.#leaves.push(value);
-    else if ((number = this.#numberOf(value, walk)) === 0) return false;
+    else if ((number = this.#numberOf(value)) === 0) return false;
     this.#shapeOf.push(number);
     return true;
   }
 
   /** Adds the leaves of a tree. @returns the number of its shape; 0 when it is none */
-  #numberOf(value: object, walk: Walk): number {
+  #numberOf(value: object): number {
     const { shapes } = this;
     try {
       const last = this.#shapeOf[this.#shapeOf.length - 1] ?? 0;
-      if (last > 0 && this.#fits(value, shapes[last - 1], walk)) return last;
+      if (last > 0 && this.#fits(value, shapes[last - 1])) return last;
       for (let number = 1; number <= shapes.length; number++)
-        if (number !== last && this.#fits(value, shapes[number - 1], walk)) return number;
+        if (number !== last && this.#fits(value, shapes[number - 1])) return number;
       const shape = shapes.length < shapeLimit ? learn(value, new Walk()) : undefined;
-      return shape !== undefined && this.#fits(value, shape, walk) ? shapes.push(shape) : 0;
+      return shape !== undefined && this.#fits(value, shape) ? shapes.push(shape) : 0;
     } catch {
       return 0; // A getter threw.
     }
   }
 
-  #fits(value: object, shape: Shape, walk: Walk): boolean {
-    const objectsBefore = walk.objects.length;
+  #fits(value: object, shape: Shape): boolean {
+    const { objects } = this.#walk;
+    const objectsBefore = objects.length;
     const leavesBefore = this.#leaves.length;
-    if (matches(value, shape, this.#leaves, walk)) return true;
-    walk.objects.length = objectsBefore;
+    if (matches(value, shape, this.#leaves, this.#walk)) return true;
+    objects.length = objectsBefore;
     this.#leaves.length = leavesBefore;
     return false;
   }
@@ -239,12 +241,12 @@ function isPlainArray(value: object, keys: readonly string[]): boolean {
 }
 
 function build({ keys, parts }: Shape, leaves: readonly unknown[]): unknown {
-  if (keys === undefined)
-    return parts.map((shape) => (shape === null ? leaves[place++] : build(shape, leaves)));
-  const built: Record<string, unknown> = {};
-  for (let i = 0; i < keys.length; i++) {
+  const built: Record<string, unknown> | unknown[] = keys === undefined ? [] : {};
+  for (let i = 0; i < parts.length; i++) {
     const shape = parts[i];
-    built[keys[i]] = shape === null ? leaves[place++] : build(shape, leaves);
+    const part = shape === null ? leaves[place++] : build(shape, leaves);
+    if (keys === undefined) (built as unknown[]).push(part);
+    else (built as Record<string, unknown>)[keys[i]] = part;
   }
   return built;
 }
