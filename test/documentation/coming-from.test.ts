@@ -15,6 +15,8 @@ test('every code block is a program or what one imports', () => {
   expect(others.map(({ name }) => name)).toEqual([
     'tasks',
     'piscina-tasks',
+    'sign-before-tasks',
+    'sign-after-tasks',
     'tinypool-tasks',
     'workerpool-worker',
     'poolifier-worker',
@@ -28,7 +30,7 @@ test.each(programs)('the program $name prints what its comments say and exits by
   expect(printed).toEqual(promised);
 });
 
-test.each(['piscina', 'tinypool', 'workerpool', 'poolifier'])(
+test.each(['piscina', 'sign', 'tinypool', 'workerpool', 'poolifier'])(
   'the two programs for %s print as many lines',
   (library) => {
     const [before, after] = ['before', 'after'].map((when) =>
