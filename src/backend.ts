@@ -3,7 +3,7 @@
  * What a backend needs besides the seam when its workers are in other processes or on other machines: values and
  * thrown values as bytes, and the errors of a value that cannot be copied.
  *
- * @module
+ * @module leasepool/backend
  */
 
 export { notCloneable } from './wire/cloneable.ts';

@@ -2,7 +2,7 @@
 /**
  * Many async callers, small synchronous jobs, batches on leased worker pools.
  *
- * @module
+ * @module leasepool
  * @example
  * import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
  *

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, posix, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { slug } from 'github-slugger';
 import { defineConfig } from 'vitepress';
 
 const checkout = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -17,7 +18,7 @@ const guide = [
   {
     text: 'Start',
     items: [
-      { text: 'Quickstart', link: '/#first-example' },
+      { text: 'Quickstart', link: '/' },
       { text: 'Concepts and vocabulary', link: '/concepts' },
       { text: 'Which call do I need?', link: '/which-call' },
       { text: 'Coming from another pool', link: '/coming-from' },
@@ -57,12 +58,25 @@ const guide = [
       { text: 'The simulation', link: '/simulation' },
     ],
   },
-  { text: 'Reference', items: [{ text: 'API', link: '/reference/' }] },
+  {
+    text: 'Reference',
+    items: ['', '/backend', '/bullmq', '/fastify', '/otel', '/prometheus'].map((path) => ({
+      text: `leasepool${path}`,
+      link: `/reference/leasepool${path}`,
+    })),
+  },
 ];
+
+/** Many jobs, one batch. */
+const icon = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="#2da44e">
+  <rect x="1" y="2" width="6" height="3" rx="1"/><rect x="1" y="6.5" width="6" height="3" rx="1"/>
+  <rect x="1" y="11" width="6" height="3" rx="1"/><rect x="9" y="2" width="6" height="12" rx="1"/>
+</svg>`;
 
 export default defineConfig({
   title: 'leasepool',
   description: 'Worker threads for many small synchronous jobs',
+  head: [['link', { rel: 'icon', href: `data:image/svg+xml,${encodeURIComponent(icon)}` }]],
   // The pages stay where GitHub shows them.
   srcDir: '..',
   srcExclude: [
@@ -96,6 +110,8 @@ export default defineConfig({
     ],
   },
   markdown: {
+    // A link to a heading works here and on GitHub.
+    anchor: { slugify: slug },
     config(md) {
       // Links are those that work on GitHub: to another page, or to an example or a folder, which the repository shows.
       md.core.ruler.push('links of the checkout', ({ tokens, env }) => {

@@ -1,7 +1,7 @@
 /**
  * More than one machine: a backend whose workers are hosts of a fleet, and the hosts. Needs `bullmq` and `ioredis`.
  *
- * @module
+ * @module leasepool/bullmq
  */
 
 export type { BullmqBackendOptions, FleetConnection } from './backend-options.ts';

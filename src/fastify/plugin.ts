@@ -1,7 +1,7 @@
 /**
  * leasepool as a Fastify plugin: `app.leasepool.grinder.submit(task, args)`.
  *
- * @module
+ * @module leasepool/fastify
  */
 import type { FastifyBaseLogger, FastifyInstance, FastifyPluginAsync } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';

@@ -1,7 +1,7 @@
 /**
  * Traces and metrics for OpenTelemetry. Needs `@opentelemetry/api`; whoever wants to see something sets up an SDK.
  *
- * @module
+ * @module leasepool/otel
  */
 
 export { type Carrier, withCarrier } from './carrier.ts';

@@ -1,7 +1,7 @@
 /**
  * The stats of managers and grinders as metrics for Prometheus. Needs `prom-client`.
  *
- * @module
+ * @module leasepool/prometheus
  */
 
 export type { MetricsOptions } from './metrics-options.ts';
