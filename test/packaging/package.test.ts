@@ -165,7 +165,7 @@ const budgets: Record<'whole' | 'dist' | 'core', Readonly<Record<string, number>
     prometheus: 31,
     task: 105,
     threads: 55,
-    wire: 96,
+    wire: 120,
     worker: 101,
   },
   core: {
@@ -178,7 +178,7 @@ const budgets: Record<'whole' | 'dist' | 'core', Readonly<Record<string, number>
     lease: 65,
     task: 44,
     threads: 20,
-    wire: 33,
+    wire: 43,
   },
 };
 
