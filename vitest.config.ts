@@ -12,7 +12,7 @@ export default defineConfig({
     pool: 'forks',
     sequence: { sequencer: SuiteOrder },
     // Many tests wait more than they work.
-    maxWorkers: 2,
+    maxWorkers: 3,
     setupFiles: process.env['NODE_V8_COVERAGE'] ? ['test/support/coverage.ts'] : [],
     // A machine that others use too may hold a test up beyond its patience; what was run twice is marked in the report.
     retry: process.env['CI'] === 'true' ? 2 : 0,
