@@ -22,7 +22,7 @@ export const suites = {
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
   /** What is most likely to differ between versions of Node; with `--all`, the fast and the slow ones. */
-  matrix: ['unit', 'integration/tasks', 'examples'],
+  matrix: ['unit', 'integration/tasks', 'robustness/tasks', 'examples'],
 };
 
 /** What must have been done before. */
