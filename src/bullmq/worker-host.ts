@@ -20,6 +20,9 @@ export interface HostStopOptions {
 /** After its pools broke, a host takes no chunk for so long: otherwise it would take, and give back, everybody's. */
 const breakMs = 5_000;
 
+/** How long a manager that was there is taken to be: whoever answers it learns better. */
+const believedMs = 1_000;
+
 /** A member of a fleet: takes chunks of jobs from a queue and runs them on its own manager. */
 export class WorkerHost implements AsyncDisposable {
   readonly #settings: HostSettings;
@@ -34,6 +37,9 @@ export class WorkerHost implements AsyncDisposable {
   #time: RedisClock | undefined;
   #worker: Worker | undefined;
   #stopping: Promise<void> | undefined;
+  /** Streams whose managers read them. */
+  readonly #read = new Set<string>();
+  #readUntilMs = 0;
 
   /**
    * Checks the options; starts nothing.
@@ -144,11 +150,23 @@ export class WorkerHost implements AsyncDisposable {
     try {
       const { replyTo } = job.data as ChunkData;
       if (job.stalledCounter > 0) await this.#report(replyTo, id);
-      else if ((await this.#line!.redis.exists(replyTo)) === 1) await this.#run(job.data, id);
+      else if (await this.#isRead(replyTo)) await this.#run(job.data, id);
       else this.#counts.unwanted++; // Its manager is gone.
     } finally {
       this.#counts.active--;
     }
+  }
+
+  async #isRead(replyTo: string): Promise<boolean> {
+    const now = this.#clock.now();
+    if (now >= this.#readUntilMs) {
+      this.#read.clear();
+      this.#readUntilMs = now + believedMs;
+    }
+    if (this.#read.has(replyTo)) return true;
+    const isThere = (await this.#line!.redis.exists(replyTo)) === 1;
+    if (isThere) this.#read.add(replyTo);
+    return isThere;
   }
 
   /** A host had it before and did not finish: its manager knows what is left. */
