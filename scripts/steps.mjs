@@ -106,7 +106,10 @@ export function print(group, { results, seconds }) {
     const counts = name.startsWith('test/') ? `${passed} passed, ${failed} failed` : failed ? 'failed' : 'ok';
     console.log(`  ${name.padEnd(22)} ${counts.padEnd(24)} ${seconds.toFixed(1).padStart(6)} s`);
     for (const test of skipped) console.log(`    skipped: ${test}`);
-    for (const test of again) console.log(`    passed when it was run again: ${test}`);
+    for (const { name, messages } of again) {
+      console.log(`    passed when it was run again: ${name}`);
+      for (const message of messages) console.log(message.replace(/^/gm, '      '));
+    }
     for (const failure of failures) console.log(`    failed: ${failure.name}`);
   }
 }

@@ -24,10 +24,11 @@ export default class SuiteReporter {
 function resultOf(path, modules) {
   const tests = modules.flatMap((module) => [...module.children.allTests()]);
   const inState = (state) => tests.filter((test) => test.result().state === state);
-  const failures = inState('failed').map((test) => ({
+  const withErrors = (test) => ({
     name: test.fullName,
-    messages: test.result().errors.map(messageOf),
-  }));
+    messages: (test.result().errors ?? []).map(messageOf),
+  });
+  const failures = inState('failed').map(withErrors);
   // What fails beside the tests: files that do not load, and hooks.
   for (const holder of modules.flatMap((module) => [module, ...module.children.allSuites()])) {
     const messages = holder.errors().map(messageOf);
@@ -37,7 +38,7 @@ function resultOf(path, modules) {
     name: path.replace(/\/$/, ''),
     passed: inState('passed').length,
     skipped: inState('skipped').map((test) => [test.fullName, test.result().note].filter(Boolean).join(' ')),
-    again: tests.filter((test) => test.diagnostic()?.flaky).map((test) => test.fullName),
+    again: tests.filter((test) => test.diagnostic()?.flaky).map(withErrors),
     failures,
     seconds: modules.reduce((sum, module) => sum + module.diagnostic().duration, 0) / 1000,
   };

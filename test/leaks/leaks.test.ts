@@ -4,32 +4,34 @@ import { expect, test } from 'vitest';
 
 const run = promisify(execFile);
 
-/** For each of the three phases; as many as that lasts for. */
-const seconds = 5;
+/** Few, for a machine with other things to do: `npm run leaks` has a thousand of each, or ten. */
+const times = { leases: 1000, crashes: 20, restarts: 10 };
 
 test.concurrent.each(['thread', 'process'])(
   'N5 leases, crashes and restarts leave nothing behind, and the heap stays as it is, backend %s',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async (backend) => {
     const args = [
       '--expose-gc',
       'build/proof/leaks/main.js',
       '--backend',
       backend,
-      '--seconds',
-      `${seconds}`,
+      ...Object.entries(times).flatMap(([what, count]) => [`--${what}`, `${count}`]),
     ];
     // It exits by itself, or not at all.
-    const { stdout } = await run(process.execPath, args, { timeout: 110_000, killSignal: 'SIGKILL' }).catch(
+    const { stdout } = await run(process.execPath, args, { timeout: 290_000, killSignal: 'SIGKILL' }).catch(
       (error: { stdout: string }) => error,
     );
     console.log(stdout);
-    const nothing = { times: expect.any(Number), heapGrowthKb: expect.any(Number), leftBehind: {} };
     const found = JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
-    expect(found).toEqual({ leases: nothing, crashes: nothing, restarts: nothing });
-    expect(found.leases.times).toBeGreaterThan(500);
-    expect(found.crashes.times).toBeGreaterThan(10);
-    expect(found.restarts.times).toBeGreaterThan(5);
+    for (const [what, count] of Object.entries(times)) {
+      expect(found[what]).toEqual({
+        times: expect.any(Number),
+        heapGrowthKb: expect.any(Number),
+        leftBehind: {},
+      });
+      expect(found[what].times).toBeGreaterThanOrEqual(count);
+    }
     for (const { heapGrowthKb } of Object.values<{ heapGrowthKb: number }>(found)) {
       expect(heapGrowthKb).toBeLessThan(1024);
     }

@@ -55,8 +55,8 @@ function growth(sampled: readonly number[]): number {
 async function repeat(open: (backend: Backend) => Promise<Phase>, most: number): Promise<Finding> {
   // Whatever is made or compiled once is there before the census.
   const warm = await open(backend as Backend);
-  const warmUntil = performance.now() + mostSeconds * 200;
-  for (let round = 0; round < 2 || (round < 25 && performance.now() < warmUntil); round++) await warm.again();
+  const warmRounds = Math.min(25, Math.ceil(most / 4));
+  for (let round = 0; round < warmRounds; round++) await warm.again();
   await warm.end();
   await heapKb();
   const before = await censusBackAt(census());
