@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import { LeasedExecutorManager, WorkGrinder } from 'leasepool';
 import { bullmqBackend, WorkerHost } from 'leasepool/bullmq';
 import { alternate, compare, count, type Goal, range, ratio, report, summarizeAll } from './harness.ts';
+import { mainThreadCpuNs } from './throughput.ts';
 import { jobs } from './workers/jobs.ts';
 
 const question =
@@ -87,6 +88,23 @@ async function openGrinder(batchSize: number) {
   };
 }
 
+/** Microseconds that the thread of Redis has worked on commands. */
+async function redisUs(): Promise<number> {
+  const client = new Redis(url);
+  const stats = await client.info('commandstats');
+  client.disconnect();
+  return [...stats.matchAll(/,usec=(\d+)/g)].reduce((sum, [, us]) => sum + Number(us), 0);
+}
+
+/** What chunks of 100 cost whoever all of them pass: Redis, and the thread of the manager. */
+async function costs(run: (value: number) => Promise<number>): Promise<{ chunkUs: number; itemUs: number }> {
+  const redisBefore = await redisUs();
+  const [threadBefore, began] = [mainThreadCpuNs() ?? NaN, performance.now()];
+  const items = ((await rate(2 * 100 * jobsInFlight, run)) * (performance.now() - began)) / 1000;
+  const threadNs = (mainThreadCpuNs() ?? NaN) - threadBefore;
+  return { chunkUs: ((await redisUs()) - redisBefore) / (items / 100), itemUs: threadNs / 1000 / items };
+}
+
 /** A queue job for each item. */
 async function openQueue(name: string) {
   const queue = new Queue(name, { connection });
@@ -155,6 +173,12 @@ async function measure(): Promise<void> {
     ),
   );
 
+  const paid = await alternate(rounds, { 'chunks of 100': () => costs(hundred.run) });
+  const cost = summarizeAll({
+    'the thread of Redis, a chunk of 100': paid['chunks of 100'].map(({ chunkUs }) => chunkUs),
+    "the manager's thread, an item": paid['chunks of 100'].map(({ itemUs }) => itemUs),
+  });
+
   for (const each of [one, hundred, thousand]) await each.stop();
   await localGrinder.stop();
   await local.stop();
@@ -190,7 +214,12 @@ async function measure(): Promise<void> {
       range(share, ratio),
     ]);
   }
-  report('fleet', question, table, { ...runs, ...worth }, goals);
+  table.push(['', 'µs', 'range', '', '']);
+  for (const [what, us] of Object.entries(cost)) {
+    const [median, lowest, highest] = [us.median, us.lowest, us.highest].map((each) => each.toPrecision(3));
+    table.push([what, median, `${lowest} .. ${highest}`, '', '']);
+  }
+  report('fleet', question, table, { ...runs, ...worth, ...cost }, goals);
 }
 
 if (process.argv[2] === 'host') await serve();

@@ -48,7 +48,7 @@ export async function throughput(
 }
 
 /** What Linux has counted. */
-function mainThreadCpuNs(): number | undefined {
+export function mainThreadCpuNs(): number | undefined {
   try {
     return Number(readFileSync(`/proc/self/task/${process.pid}/schedstat`, 'utf8').split(' ')[0]);
   } catch {

@@ -43,12 +43,21 @@ function stepsTable({ reports }) {
   return table(['step', 'ns per job'], rows);
 }
 
-/** Throughput by the size of chunks, then what is left of local threads by the length of jobs. */
+/** Each begins with a row without a name: throughput by the size of chunks, what is left of local threads by the length of jobs, what it costs. */
 function fleetTables(result) {
-  const rows = result.reports['fleet'].table;
-  const second = rows.findIndex((row, i) => i > 0 && row[0] === '');
-  const tables = [rows.slice(0, second), rows.slice(second)].map(([head, ...body]) => table(head, body));
-  return [...tables, `${provenance(result)}.`].join('\n\n');
+  const tables = [];
+  for (const row of result.reports['fleet'].table) {
+    if (row[0] === '') tables.push([]);
+    tables.at(-1).push(row);
+  }
+  const shown = tables.map(([head, ...body]) => {
+    const width = head.findLastIndex((cell) => cell !== '') + 1;
+    return table(
+      head.slice(0, width),
+      body.map((row) => row.slice(0, width)),
+    );
+  });
+  return [...shown, `${provenance(result)}.`].join('\n\n');
 }
 
 const sections = results.map((result) => `### ${provenance(result)}\n\n${goalsTable(result)}`);
