@@ -42,6 +42,7 @@ const shapeLimit = 8;
 const fewestValues = 4;
 
 const { isProxy } = types;
+const tagOf = Object.prototype.toString;
 
 /** A look at values that are copied together. Getters may begin another one meanwhile. */
 class Walk {
@@ -228,9 +229,10 @@ function isFresh(value: unknown, { objects }: Walk): value is object {
   return true;
 }
 
+/** Not what only has the prototype of one, such as `arguments` or the namespace of a module. */
 function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return (prototype === Object.prototype || prototype === null) && !Array.isArray(value);
+  return (prototype === Object.prototype || prototype === null) && tagOf.call(value) === '[object Object]';
 }
 
 /** Indices come first among the keys: when the last of `length` keys is the last index, there are no gaps and no other keys. */

@@ -1,7 +1,12 @@
 import vm from 'node:vm';
+import * as namespace from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { noSnapshot, packTrees, snapshot, unpackTrees } from '../../../src/wire/trees.ts';
+
+function argumentsOfThis(): unknown {
+  return arguments;
+}
 
 const frozenNested = Object.freeze({ list: Object.freeze([1, Object.freeze({ deep: null })]) });
 
@@ -31,6 +36,10 @@ describe('S3 a snapshot of a result', () => {
     ['an error', [new Error('no')]],
     ['a function', { f: () => {} }],
     ['a symbol', [Symbol('s')]],
+    ['the arguments of a function', argumentsOfThis()],
+    ['the namespace of a module', namespace],
+    ['a date that has lost its prototype', Object.setPrototypeOf(new Date(), null)],
+    ['an array that has lost its prototype', Object.setPrototypeOf([1], null)],
     ['a proxy', { p: new Proxy({}, {}) }],
     ['a proxy of an array', new Proxy([], {})],
     ['an array with a gap', new Array(3)],
