@@ -96,11 +96,15 @@ export function managerConformance(backend: WorkerKind): void {
     });
 
     test("M4 at hard expiry a direct holder's calls that are not begun fail and never run", async () => {
-      const { lease, manager, ledger, gate } = await leased({
-        workersPerPool: 1,
-        defaultLeaseSeconds: 0.3,
-        leaseGraceSeconds: 0.1,
-      });
+      const {
+        lease: first,
+        manager,
+        ledger,
+        gate,
+      } = await leased({ workersPerPool: 1, leaseGraceSeconds: 0.1 });
+      await first.run(tasks.add, [1, 2]); // The module is there: the next job begins at once.
+      await first.release();
+      const lease = await manager.acquire({ leaseSeconds: 0.7 });
       const held = lease.run(tasks.hold, [ledger.path, 'held', gate.path]);
       const waiting = notesOf(lease, ledger, range(30));
       const outcomes = await Promise.allSettled([held, ...waiting]);
