@@ -139,7 +139,7 @@ async function findRedis(): Promise<void> {
 
 async function measure(): Promise<void> {
   await findRedis();
-  const host: ChildProcess = fork(fileURLToPath(import.meta.url), ['host']);
+  const host: ChildProcess = fork(fileURLToPath(import.meta.url), ['host'], { execArgv: [] });
   await once(host, 'message');
   const inLoop = await openQueue(items);
   const sandboxed = await openQueue(sandboxedItems);
