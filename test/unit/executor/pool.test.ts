@@ -302,6 +302,9 @@ describe('the share of each worker', () => {
   });
 });
 
+/** Work that may be with a worker for the sake of its message. */
+const aheadMs = 0.1;
+
 test('S33 all calls are made within the ideal time, the longest one and what a worker is ahead (property)', async () => {
   await fc.assert(
     fc.asyncProperty(
@@ -332,7 +335,8 @@ test('S33 all calls are made within the ideal time, the longest one and what a w
         }
         expect(setting.workers.begun.length).toBe(costs.length);
         const total = costs.reduce((sum, cost) => sum + cost, 0);
-        expect(Math.max(...clocks.values())).toBeLessThanOrEqual(total / width + Math.max(...costs) + 1e-9);
+        const bound = total / width + Math.max(...costs) + aheadMs;
+        expect(Math.max(...clocks.values())).toBeLessThanOrEqual(bound + 1e-9);
       },
     ),
     { numRuns: 30 },
