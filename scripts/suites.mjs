@@ -21,8 +21,8 @@ export const suites = {
   ],
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
-  /** What is most likely to differ between versions of Node; with `--all`, the fast and the slow ones. */
-  matrix: ['unit', 'integration/tasks', 'robustness/tasks', 'examples'],
+  /** What is most likely to differ between versions of Node; with `--all`, as in ci.yml, the fast and the slow ones. */
+  matrix: ['integration/tasks', 'examples'],
 };
 
 /** What must have been done before. */
