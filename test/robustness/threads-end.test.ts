@@ -6,7 +6,7 @@ import { runProgram } from '../support/manager-child.ts';
 import { SharedLog } from '../support/shared-log.ts';
 import { client, owner, Thread } from '../support/thread.ts';
 import { turns, until } from '../support/until.ts';
-import { hold, record } from '../tasks/grinder-tasks.js';
+import { record } from '../tasks/grinder-tasks.js';
 import { sleepNatively } from '../tasks/threads-tasks.js';
 
 const word = (): Int32Array => new Int32Array(new SharedArrayBuffer(4));

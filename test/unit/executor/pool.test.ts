@@ -335,7 +335,8 @@ test('S33 all calls are made within the ideal time, the longest one and what a w
         }
         expect(setting.workers.begun.length).toBe(costs.length);
         const total = costs.reduce((sum, cost) => sum + cost, 0);
-        const bound = total / width + Math.max(...costs) + aheadMs;
+        // Behind the longest one its worker may have begun another as long before anybody could take it.
+        const bound = total / width + 2 * Math.max(...costs) + aheadMs;
         expect(Math.max(...clocks.values())).toBeLessThanOrEqual(bound + 1e-9);
       },
     ),
