@@ -62,14 +62,15 @@ export function snapshot(value: unknown): unknown {
   if (isLeaf(value)) return value;
   try {
     const leaves: unknown[] = [];
-    if (lastShape === undefined || !matches(value, lastShape, leaves, new Walk())) {
+    let shape = lastShape;
+    if (shape === undefined || !matches(value, shape, leaves, new Walk())) {
       leaves.length = 0;
-      const shape = learn(value, new Walk());
+      shape = learn(value, new Walk());
       if (shape === undefined || !matches(value, shape, leaves, new Walk())) return noSnapshot;
       lastShape = shape;
     }
     place = 0;
-    return build(lastShape, leaves);
+    return build(shape, leaves);
   } catch {
     return noSnapshot; // A getter threw.
   }
@@ -150,10 +151,11 @@ class Packer {
     try {
       const last = this.#shapeOf[this.#shapeOf.length - 1] ?? 0;
       if (last > 0 && this.#fits(value, shapes[last - 1])) return last;
+      const shape = learn(value, new Walk());
+      if (shape === undefined) return 0;
       for (let number = 1; number <= shapes.length; number++)
         if (number !== last && this.#fits(value, shapes[number - 1])) return number;
-      const shape = shapes.length < shapeLimit ? learn(value, new Walk()) : undefined;
-      return shape !== undefined && this.#fits(value, shape) ? shapes.push(shape) : 0;
+      return shapes.length < shapeLimit && this.#fits(value, shape) ? shapes.push(shape) : 0;
     } catch {
       return 0; // A getter threw.
     }
@@ -186,11 +188,10 @@ function isLeaf(value: unknown): boolean {
 /** @returns the shape of a tree; `undefined` when it is none */
 function learn(value: unknown, walk: Walk): Shape | undefined {
   if (!isFresh(value, walk)) return undefined;
-  const keys = Object.keys(value);
+  const keys = plainKeys(value);
+  if (keys === undefined || keys.includes('__proto__')) return undefined;
   walk.partsLeft -= keys.length;
-  if (walk.partsLeft < 0 || keys.includes('__proto__')) return undefined;
-  const isArray = isPlainArray(value, keys);
-  if (!isArray && !isPlainObject(value)) return undefined;
+  if (walk.partsLeft < 0) return undefined;
   const parts: (Shape | null)[] = [];
   for (const key of keys) {
     const part = (value as Record<string, unknown>)[key];
@@ -198,16 +199,16 @@ function learn(value: unknown, walk: Walk): Shape | undefined {
     if (shape === undefined) return undefined;
     parts.push(shape);
   }
-  return { keys: isArray ? undefined : keys, parts };
+  return { keys: Array.isArray(value) ? undefined : keys, parts };
 }
 
 /** Adds the leaves of a tree that has this shape; of any other, some of them. */
 function matches(value: unknown, { keys, parts }: Shape, leaves: unknown[], walk: Walk): boolean {
   if (!isFresh(value, walk)) return false;
-  const own = Object.keys(value);
+  if (Array.isArray(value) !== (keys === undefined)) return false;
+  const own = plainKeys(value);
   const count = parts.length;
-  if (own.length !== count) return false;
-  if (keys === undefined ? !isPlainArray(value, own) : !isPlainObject(value)) return false;
+  if (own?.length !== count) return false;
   for (let i = 0; i < count; i++) {
     const key = own[i];
     if (keys !== undefined && key !== keys[i]) return false;
@@ -235,11 +236,16 @@ function isPlainObject(value: object): boolean {
   return (prototype === Object.prototype || prototype === null) && tagOf.call(value) === '[object Object]';
 }
 
-/** Indices come first among the keys: when the last of `length` keys is the last index, there are no gaps and no other keys. */
-function isPlainArray(value: object, keys: readonly string[]): boolean {
-  if (!Array.isArray(value) || Object.getPrototypeOf(value) !== Array.prototype) return false;
+/** The keys of a plain object or small plain array. Of anything else, `undefined`, unseen: bytes have a key for each. */
+function plainKeys(value: object): readonly string[] | undefined {
+  if (!Array.isArray(value)) return isPlainObject(value) ? Object.keys(value) : undefined;
   const { length } = value;
-  return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1));
+  if (length > partLimit || Object.getPrototypeOf(value) !== Array.prototype) return undefined;
+  const keys = Object.keys(value);
+  // Indices come first: when the last of `length` keys is the last index, there are no gaps and no other keys.
+  return keys.length === length && (length === 0 || keys[length - 1] === String(length - 1))
+    ? keys
+    : undefined;
 }
 
 function build({ keys, parts }: Shape, leaves: readonly unknown[]): unknown {

@@ -1,7 +1,7 @@
 import vm from 'node:vm';
 import * as namespace from 'node:vm';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { noSnapshot, packTrees, snapshot, unpackTrees } from '../../../src/wire/trees.ts';
 
 function argumentsOfThis(): unknown {
@@ -60,6 +60,17 @@ describe('S3 a snapshot of a result', () => {
     ['more objects than it is worth', Array.from({ length: 16 }, () => ({}))],
   ])('is not made of %s', (_, value) => {
     expect(snapshot(value)).toBe(noSnapshot);
+  });
+
+  test('is its own, whatever a getter takes a snapshot of meanwhile', () => {
+    const nosy = {
+      get a() {
+        snapshot({ other: [1, 2, 3] });
+        return 'a';
+      },
+    };
+    snapshot({ a: 'before' });
+    expect(snapshot(nosy)).toEqual({ a: 'a' });
   });
 
   test('is not made of what meets itself again: an identity would be lost', () => {
@@ -137,6 +148,14 @@ describe('values in a message', () => {
     const [a, map, other] = travel([inner, new Map([['inner', inner]]), { x: 2 }, 3], [2, 2]);
     expect((map as Map<string, unknown>).get('inner')).toBe(a);
     expect(other).toEqual({ x: 2 });
+  });
+
+  test('of many parts that are no trees are not looked through: bytes would have a key for each', () => {
+    const keys = vi.spyOn(Object, 'keys');
+    onTestFinished(() => keys.mockRestore());
+    const values = [new Uint8Array(100), Buffer.alloc(100), new Array(100).fill(0), new Date()];
+    packTrees(values);
+    expect(keys.mock.calls.filter(([value]) => values.includes(value as never))).toEqual([]);
   });
 
   test('whose getters look at other values meanwhile are not confused by it', () => {
