@@ -144,10 +144,11 @@ export class FakeWorker implements WorkerPort {
     this.#end({ thrown: encodeThrow(error) });
   }
 
-  /** Sends what is finished. */
-  send(workMs = 0): void {
+  /** Sends what is finished. @returns whether there was anything */
+  send(workMs = 0): boolean {
     const frame = this.#takeGathered(workMs);
     if (frame !== undefined) this.#events.frame(structuredClone(frame));
+    return frame !== undefined;
   }
 
   /** Sends it so that the host cannot read it. */
