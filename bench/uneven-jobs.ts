@@ -9,7 +9,9 @@ const workers = 2;
 const jobs = 1_000;
 const long = 5;
 const short = 0.01;
-const rounds = 9;
+const rounds = 15;
+/** One run is too short to warm anything up. */
+const warmUps = 20;
 const ours = ['threshold 20', 'natural'] as const;
 
 const layouts = {
@@ -44,6 +46,9 @@ async function run(name: Entrant, isLong: (index: number) => boolean): Promise<R
   return { makespan: ms / idealMs, medianShort: summarize(settledAt).median / ms };
 }
 
+for (const name of names) {
+  for (let time = 0; time < warmUps; time++) await run(name, layouts.spread.isLong);
+}
 for (const [layout, { isLong, target }] of Object.entries(layouts)) {
   const contestants = Object.fromEntries(names.map((name) => [name, () => run(name, isLong)]));
   const runs = await alternate<string, Run>(rounds, contestants);

@@ -8,6 +8,7 @@ import { WorkerProgressFile } from '../wire/progress-file.ts';
 import { fromBytes, refuseBlobs, toBytes } from '../wire/serialize.ts';
 import { keepListening } from './keep-listening.ts';
 import type { HostPort } from './outbox.ts';
+import { printing } from './printing.ts';
 import type { Server } from './serve.ts';
 import { startServer } from './start.ts';
 import { endWithParent } from './watch-parent.ts';
@@ -16,7 +17,7 @@ import { endWithParent } from './watch-parent.ts';
 const answersFd = 4;
 const progressFd = 5;
 
-const hostPort: HostPort = { post, copies: toBytes };
+const hostPort: HostPort = { post, copies: toBytes, printing };
 
 function post(frame: WorkerFrame): void {
   if ('values' in frame) refuseBlobs(frame.values);

@@ -1,8 +1,8 @@
 import type { Writable } from 'node:stream';
 
 /**
- * A thread's output reaches the parent in messages of its own, each acknowledged, and what is written before the
- * acknowledgement waits in the stream.
+ * Output may wait in its stream: a thread's for the acknowledgement of what was sent before, a process' for room in
+ * a pipe. A worker that is ended takes it along, so it leaves before the result of the job that printed it.
  *
  * @returns a promise for the moment when all that was printed so far has arrived; `undefined` when it has
  */

@@ -237,7 +237,7 @@ export function crashRows(subject: Subject): void {
     },
   );
 
-  for (const how of ['exit(1)', 'an uncaught error', 'SIGKILL']) {
+  for (const how of ['exit(1)', 'an uncaught error at once', 'SIGKILL']) {
     subject.row(
       `N1 what is with a worker that dies before it begins it runs elsewhere: ${how}`,
       ['dying workers', ...(how === 'SIGKILL' ? (['sudden deaths'] as const) : [])],

@@ -17,9 +17,10 @@ const executor = await builtInBackend(process.argv[2], systemClock).createExecut
 const task = {
   kind: 'source',
   name: 'print',
-  source: `(text, to) => {
-    if (to === 'log') console.log(text);
-    else process[to].write(text + '\\n');
+  source: `(text, way, warning) => {
+    if (way === 'log') console.log(text);
+    else process.stdout.write(text + '\\n');
+    if (warning !== undefined) process.stderr.write(warning + '\\n');
   }`,
 };
 
@@ -35,7 +36,6 @@ for (let entry = 0; entry < 50; entry++) {
   await run(`printed ${entry}`, entry % 2 === 0 ? 'log' : 'stdout');
   process.stdout.write(`settled ${entry}\n`);
 }
-await run('warned', 'stderr');
-await run(`long ${'x'.repeat(100_000)}`, 'stdout');
+await run(`long ${'x'.repeat(2_000_000)}`, 'stdout', 'warned');
 process.stdout.write('settled long\n');
 await executor.shutdown({ timeoutSeconds: 0 });

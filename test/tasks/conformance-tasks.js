@@ -56,6 +56,10 @@ const ends = {
     });
     return never;
   },
+  /** Not in a job, which would only fail. */
+  'an uncaught error at once': () => {
+    throw new TypeError('thrown late');
+  },
   'an unhandled rejection': () => {
     void Promise.reject(new TypeError('rejected late'));
     return never;
