@@ -31,7 +31,7 @@ const field = await openField();
 const { piscina } = field.calls;
 const result = await race(
   field,
-  { job: 'increment', input: (index) => index, inFlight: 10_000, seconds: 1, rounds: 5, isRight },
+  { job: 'increment', input: (index) => index, inFlight: 10_000, seconds: 1, rounds: 9, isRight },
   {
     'piscina, arrays of 20': byHand(piscina, 20),
     'piscina, arrays of 1000': byHand(piscina, 1000),
