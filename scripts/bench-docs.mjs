@@ -75,7 +75,7 @@ const smallJobs = (mode, against) =>
     (goal) => goal.mode === mode && goal.against.startsWith(against) && goal.atLeast,
   );
 const [piscina, best] = ['piscina', 'best rival'].map((name) => smallJobs('threshold 20', name));
-const quote = `One number in, one out, 10,000 in flight, two workers, \`batchSizeThreshold: 20\`: ${ratio(piscina.reached.median)} the throughput of piscina (${ratio(piscina.reached.lowest)} to ${ratio(piscina.reached.highest)} over five rounds), ${ratio(best.reached.median)} that of the best of piscina, tinypool, workerpool and poolifier. ${provenance(first)}.`;
+const quote = `One number in, one out, 10,000 in flight, two workers, \`batchSizeThreshold: 20\`: ${ratio(piscina.reached.median)} the throughput of piscina (${ratio(piscina.reached.lowest)} to ${ratio(piscina.reached.highest)} over ${piscina.reached.values.length} rounds), ${ratio(best.reached.median)} that of the best of piscina, tinypool, workerpool and poolifier. ${provenance(first)}.`;
 
 const between = (text, name, content) => {
   const parts = text.split(new RegExp(`(<!-- ${name} -->\n)[^]*?(<!-- /${name} -->)`));
