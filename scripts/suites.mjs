@@ -22,7 +22,7 @@ export const suites = {
   /** What a runtime other than Node has of it. */
   others: ['runtimes'],
   /** What is most likely to differ between versions of Node; with `--all`, as in ci.yml, the fast and the slow ones. */
-  matrix: ['integration/tasks', 'examples'],
+  matrix: ['integration/tasks', 'examples/examples'],
 };
 
 /** What must have been done before. */
