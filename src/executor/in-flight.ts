@@ -159,10 +159,18 @@ export class InFlight {
     return taken.reverse();
   }
 
-  /** Whether the worker has begun this call and not ended it. */
-  isRunning(call: HeldCall): boolean {
+  /** How far the worker has come with a call; `undefined` when it is not here. */
+  stateOf(call: HeldCall): CallState | undefined {
     const place = call.seat! & mask;
-    return this.#calls[place] === call && this.#progress.stateOf(this.#indexAt(place)) === 'begun';
+    return this.#calls[place] === call ? this.#progress.stateOf(this.#indexAt(place)) : undefined;
+  }
+
+  /** Whether the worker makes one of the calls just now. */
+  get isRunning(): boolean {
+    for (let index = this.#first; index < this.#end; index++) {
+      if (this.#calls[index & mask] !== undefined && this.#progress.stateOf(index) === 'begun') return true;
+    }
+    return false;
   }
 
   /** The call is settled otherwise; its answer will be a gap. */

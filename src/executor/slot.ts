@@ -6,13 +6,13 @@ import { packCalls, TaskNumbers } from '../wire/pack.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
 import { unpackTrees } from '../wire/trees.ts';
+import { CallEnder } from './call-ender.ts';
 import { chunksPerWorker } from './chunk.ts';
 import { crashOf, describeExit, type WorkerExit } from './crash.ts';
 import { EarlyAnswers } from './early-answers.ts';
 import type { ExecutorCreateOptions } from './executor.ts';
 import { type HeldCall, InFlight, returnTo } from './in-flight.ts';
 import type { Spawn, WorkerPort } from './port.ts';
-import { RunLimits } from './run-limits.ts';
 import { TransportTime } from './transport-time.ts';
 
 /** What a slot tells its pool. */
@@ -47,7 +47,7 @@ export class Slot {
   readonly #deadlines: Deadlines;
   readonly #port: WorkerPort;
   readonly #inFlight: InFlight;
-  readonly #limits: RunLimits;
+  readonly #ender: CallEnder;
   readonly #taskNumbers = new TaskNumbers();
   #state: 'starting' | 'up' | 'ending' | 'down' = 'starting';
   #startDeadline: Deadline;
@@ -83,11 +83,11 @@ export class Slot {
       exit: (exitCode, signal) => this.#exited(exitCode, signal),
     });
     const { progress } = this.#port;
-    this.#inFlight = new InFlight(number, progress, (call) => this.#limits.forget(call));
-    const isRunning = (call: HeldCall): boolean => this.#inFlight.isRunning(call);
-    this.#limits = new RunLimits(deadlines, progress, isRunning, (call, reason) =>
-      this.endCall(call, reason),
-    );
+    this.#inFlight = new InFlight(number, progress, (call) => this.#ender.forget(call));
+    this.#ender = new CallEnder(deadlines, progress, this.#inFlight, {
+      endWith: (call, reason) => this.#endWith(call, reason),
+      giveBack: (calls) => owner.slotGaveBack(calls),
+    });
     const startMs = options.startTimeoutSeconds * 1000;
     this.#startDeadline = deadlines.set(now + startMs, (at) => this.#notUp(at), { keepsAlive: true });
   }
@@ -140,19 +140,10 @@ export class Slot {
 
   /**
    * Ends the worker because of a call it runs, which settles with `reason` at once; what it has not begun goes
-   * elsewhere. Does nothing when the call is not running.
+   * elsewhere. A call that has ended may still be answered. Does nothing for any other call.
    */
   endCall(call: HeldCall, reason: unknown): void {
-    if (!this.#inFlight.isRunning(call)) return;
-    // First, so that the worker cannot go on to another call while it is being ended.
-    const notBegun = this.takeBackLast(Infinity);
-    if (this.#inFlight.isRunning(call)) {
-      this.#logEnd(call, reason);
-      this.#inFlight.drop(call);
-      this.kill();
-      call.settle({ status: 'rejected', reason });
-    }
-    this.#owner.slotGaveBack(notBegun);
+    this.#ender.end(call, reason);
   }
 
   /** @param reason what the call it runs is told as the cause */
@@ -170,6 +161,13 @@ export class Slot {
     const { name: pool } = this.#options;
     const exit = { pool, exitCode: undefined, signal: undefined, cause: this.#endReason };
     this.#owner.slotGaveBack(this.#settleLost(exit));
+  }
+
+  #endWith(call: HeldCall, reason: unknown): void {
+    this.#logEnd(call, reason);
+    this.#inFlight.drop(call);
+    this.kill();
+    call.settle({ status: 'rejected', reason });
   }
 
   #notUp(now: number): void {
@@ -202,7 +200,7 @@ export class Slot {
       this.#isPosting = false;
     }
     inFlight.add(calls, task, newTasks, now);
-    for (const call of calls) this.#limits.watch(call, now);
+    for (const call of calls) this.#ender.watch(call, now);
     return undefined;
   }
 

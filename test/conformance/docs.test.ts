@@ -225,6 +225,8 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
     failing(stage, (lease) => stage.hold(lease, { timeoutSeconds: 0.1 })),
   "the job's module never finishes loading, with `timeoutSeconds`": (stage) =>
     failing(stage, (lease) => lease.run(loading('never', stage.gate), [], { timeoutSeconds: 0.1 })),
+  'a result takes for ever to copy, with `timeoutSeconds`': (stage) =>
+    failing(stage, (lease) => lease.run(tasks.endlessResult, [], { timeoutSeconds: 0.1 })),
   'no worker begins the job within `queueTimeoutSeconds`': async (stage) => {
     const { lease, worker } = await stage.leased();
     const { held } = await stage.held(lease);

@@ -160,6 +160,38 @@ export function limitRows(subject: Subject): void {
     expect(await bench.run(task('worker'))).toBe(worker);
   });
 
+  subject.row(
+    'N3 M4 a call whose result can never be copied is ended, and its mates lose nothing',
+    ['ending workers'],
+    async () => {
+      const bench = await shared();
+      const worker = await bench.run(task('worker'));
+      const limited = [
+        bench.call(task('echo'), [1]),
+        bench.call(task('endlessResult'), [], { timeoutSeconds: 0.1 }),
+        bench.call(task('echo'), [2]),
+      ];
+      bench.submit(limited);
+      expect(summaryOf(await bench.outcomesOf(limited))).toEqual([
+        1,
+        'rejected ERR_LEASEPOOL_TIMEOUT run',
+        2,
+      ]);
+      expect(await bench.run(task('worker'))).not.toBe(worker);
+
+      const ledger = new Ledger();
+      const revoked = bench.sendAll(task('endlessResult'), [[ledger.path], [ledger.path]]);
+      await ledger.untilLines(1);
+      const reason = new Error('ended by the test');
+      bench.endCalls([revoked[0]], reason);
+      expect(reasonOf(await bench.outcomeOf(revoked[0]))).toBe(reason);
+      await ledger.untilLines(2);
+      bench.endCalls([revoked[1]], reason);
+      expect(reasonOf(await bench.outcomeOf(revoked[1]))).toBe(reason);
+      expect(await bench.run(task('echo'), [3])).toBe(3);
+    },
+  );
+
   subject.row('N3 several calls that run too long each fail alone', ['ending workers'], async () => {
     const bench = await sharedByTwo();
     const ledger = new Ledger();

@@ -261,6 +261,16 @@ export const tasks = defineTasks(import.meta.url, {
       },
     };
   },
+  /** Returns what takes for ever to copy. */
+  endlessResult(ledger) {
+    if (ledger !== undefined) note(ledger, 'made');
+    return {
+      get value() {
+        while (ledger !== null);
+        return ledger;
+      },
+    };
+  },
   /** Returns; its worker then waits at the gate, and ends. */
   endIdle(ledger, gate, how = 'exit(1)') {
     setImmediate(() => {

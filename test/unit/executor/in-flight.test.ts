@@ -175,8 +175,9 @@ test('N1 S27 whatever host and worker do, each call is taken back, begun, or nei
         expect(left.length).toBe(all.length - held.length);
         if (held.length > 0) {
           const [first] = held;
-          expect(inFlight.isRunning(first)).toBe(model.indexOf(first) < begun);
+          expect(inFlight.stateOf(first)).toBe(model.indexOf(first) < begun ? 'begun' : 'queued');
         }
+        expect(inFlight.isRunning).toBe(model.slice(0, begun).some((call) => call !== undefined));
         model = [...model];
       }
     }),

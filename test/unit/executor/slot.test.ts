@@ -496,17 +496,18 @@ describe('N3 a call with timeoutSeconds', () => {
     expect(givenBack).toEqual(mates);
   });
 
-  test('that has not begun is not ended, nor one that has finished', async () => {
+  test('that has not begun is not ended, nor one whose answer is on its way', async () => {
     const { clock, worker, send } = setupUp();
     const calls = testCalls(2, { timeoutSeconds: 1 });
     send(...calls);
     await clock.advance(5000);
     worker.begin(sharedNow() - 5000);
     worker.finish('done');
-    await clock.advance(5000);
-    expect(worker.kills).toBe(0);
+    await clock.advance(1500);
     worker.send();
     expect(calls[0].result).toBe('done');
+    await clock.advance(60_000);
+    expect(worker.kills).toBe(0);
   });
 
   test('leaves no deadline once it is answered or taken back', () => {
@@ -544,6 +545,54 @@ describe('ending a call', () => {
     expect(givenBack).toEqual([]);
     worker.work();
     expect(results(calls)).toEqual([0, 'on its way', 2]);
+  });
+
+  test('that is not answered within a second after it ended ends its worker after all', async () => {
+    const { clock, slot, worker, send, givenBack } = setupUp();
+    const calls = testCalls(3);
+    send(...calls);
+    worker.begin();
+    worker.finish('never copied');
+    const reason = new Error('revoked');
+    slot.endCall(calls[0], reason);
+    await clock.advance(999);
+    expect(worker.kills).toBe(0);
+    await clock.advance(1);
+    expect(worker.kills).toBe(1);
+    expect(calls[0].reason).toBe(reason);
+    expect(givenBack).toEqual([calls[1], calls[2]]);
+  });
+
+  test('that is not answered because its worker makes another call waits for that', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    const calls = testCalls(2);
+    send(...calls);
+    worker.begin();
+    worker.finish('waits for company');
+    worker.begin();
+    slot.endCall(calls[0], new Error('revoked'));
+    await clock.advance(60_000);
+    expect(worker.kills).toBe(0);
+    worker.finish('its mate');
+    worker.send();
+    expect(results(calls)).toEqual(['waits for company', 'its mate']);
+    await clock.advance(60_000);
+    expect(worker.kills).toBe(0);
+  });
+
+  test('that ended, of several that are not answered, gives each its reason', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    const calls = testCalls(2);
+    send(...calls);
+    for (const call of calls) {
+      worker.begin();
+      worker.finish(call.args[0]);
+    }
+    const reason = new Error('revoked');
+    for (const call of calls) slot.endCall(call, reason);
+    await clock.advance(1000);
+    expect(worker.kills).toBe(1);
+    expect(calls.map((call) => call.reason)).toEqual([reason, reason]);
   });
 
   test('that ends by itself while its mates are taken back harms nobody', () => {
