@@ -8,7 +8,7 @@
 
 export { notCloneable } from './wire/cloneable.ts';
 export { decodeThrow, encodeThrow, type EncodedThrow } from './wire/error-codec.ts';
-export { fromBytes, refuseBlobs, toBytes } from './wire/serialize.ts';
+export { fromBytes, toBytes } from './wire/serialize.ts';
 
 /** @internal The integrations of this package read the clock and their options as its core does. */
 export { type Clock, sharedNow, systemClock, type Timer } from './ground/clock.ts';

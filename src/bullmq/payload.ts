@@ -1,14 +1,6 @@
 /** What one call is given or gives, on its way, of a limited size. Every type that structured clone keeps is kept. */
 
-import {
-  decodeThrow,
-  encodeThrow,
-  type EncodedThrow,
-  fromBytes,
-  notCloneable,
-  refuseBlobs,
-  toBytes,
-} from '../backend.ts';
+import { decodeThrow, encodeThrow, type EncodedThrow, fromBytes, notCloneable, toBytes } from '../backend.ts';
 import { type CallOutcome, PayloadTooLargeError } from '../index.ts';
 import { plainOf } from './plain.ts';
 import type { Reply } from './reply-codec.ts';
@@ -25,7 +17,7 @@ export function packArgs(args: readonly unknown[], maxBytes: number): PackedArgs
     refuseLarge('args', plain.bytes, maxBytes);
     return { args: plain.value as unknown[], bytes: plain.bytes };
   }
-  const bytes = pack('args', args, args, maxBytes);
+  const bytes = pack('args', args, maxBytes);
   return { args: bytes, bytes: bytes.byteLength };
 }
 
@@ -45,8 +37,7 @@ export function packOutcome(index: number, outcome: CallOutcome, maxBytes: numbe
   const { value } = outcome;
   try {
     const plain = plainOf(value);
-    if (plain === undefined)
-      return { kind: 'fulfilled', index, bytes: pack('result', value, [value], maxBytes) };
+    if (plain === undefined) return { kind: 'fulfilled', index, bytes: pack('result', value, maxBytes) };
     refuseLarge('result', plain.bytes, maxBytes);
     return { kind: 'plain', index, value: plain.value };
   } catch (error) {
@@ -69,17 +60,15 @@ export function unpackOutcome(reply: Reply): CallOutcome {
 
 function packThrown(reason: unknown, maxBytes: number): Uint8Array {
   try {
-    return pack('thrown', encodeThrow(reason), [reason], maxBytes);
+    return pack('thrown', encodeThrow(reason), maxBytes);
   } catch (error) {
     return toBytes(encodeThrow(error));
   }
 }
 
-/** @param tops where a Blob may stand as it is */
-function pack(what: string, value: unknown, tops: readonly unknown[], maxBytes: number): Uint8Array {
+function pack(what: string, value: unknown, maxBytes: number): Uint8Array {
   let bytes: Uint8Array;
   try {
-    refuseBlobs(tops);
     bytes = toBytes(value);
   } catch (error) {
     throw notCloneable(what, value, error, toBytes);

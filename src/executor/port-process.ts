@@ -9,7 +9,7 @@ import { decodeThrow } from '../wire/error-codec.ts';
 import { FrameReader } from '../wire/frame-stream.ts';
 import type { Boot, DyingFrame, WorkerFrame } from '../wire/frame.ts';
 import { HostProgressFile } from '../wire/progress-file.ts';
-import { refuseBlobs, toBytes } from '../wire/serialize.ts';
+import { toBytes } from '../wire/serialize.ts';
 import type { WorkerSettings } from './executor.ts';
 import { flagsForProcess } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
@@ -64,7 +64,6 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
     progress,
     copies: toBytes,
     post: (frame) => {
-      if ('args' in frame) refuseBlobs(frame.args);
       const bytes = toBytes(frame);
       if (child.connected) child.send(bytes, ignore);
     },

@@ -1,4 +1,5 @@
 import { DefaultDeserializer, DefaultSerializer } from 'node:v8';
+import { passAsEmpty, refusePlatformObjects } from './platform-objects.ts';
 
 /**
  * Structured clone into bytes and back, for workers that share no memory with the host. It refuses what a process
@@ -8,6 +9,7 @@ export function toBytes(value: unknown): Buffer {
   const serializer = new StrictSerializer();
   serializer.writeHeader();
   serializer.writeValue(value);
+  if (passAsEmpty) refusePlatformObjects(value);
   return serializer.releaseBuffer();
 }
 
@@ -26,13 +28,6 @@ export function fromBytes(bytes: Uint8Array): unknown {
   const deserializer = new CopyingDeserializer(bytes);
   deserializer.readHeader();
   return deserializer.readValue();
-}
-
-/** Refuses what newer versions of Node would serialise as an empty object, given as it is. */
-export function refuseBlobs(values: readonly unknown[]): void {
-  if (values.some((value) => value instanceof Blob)) {
-    throw new DOMException('Blob object could not be cloned.', 'DataCloneError');
-  }
 }
 
 class StrictSerializer extends DefaultSerializer {

@@ -5,7 +5,7 @@ import { encodeThrow } from '../wire/error-codec.ts';
 import { writeFrame } from '../wire/frame-stream.ts';
 import type { Boot, HostFrame, WorkerFrame } from '../wire/frame.ts';
 import { WorkerProgressFile } from '../wire/progress-file.ts';
-import { fromBytes, refuseBlobs, toBytes } from '../wire/serialize.ts';
+import { fromBytes, toBytes } from '../wire/serialize.ts';
 import { keepListening } from './keep-listening.ts';
 import type { HostPort } from './outbox.ts';
 import { printing } from './printing.ts';
@@ -17,12 +17,11 @@ import { endWithParent } from './watch-parent.ts';
 const answersFd = 4;
 const progressFd = 5;
 
-const hostPort: HostPort = { post, copies: toBytes, printing };
-
-function post(frame: WorkerFrame): void {
-  if ('values' in frame) refuseBlobs(frame.values);
-  writeFrame(answersFd, frame);
-}
+const hostPort: HostPort = {
+  post: (frame: WorkerFrame) => writeFrame(answersFd, frame),
+  copies: toBytes,
+  printing,
+};
 
 function receive(server: Server, bytes: Uint8Array): void {
   let frame: HostFrame;

@@ -33,7 +33,7 @@ test.skipIf(process.platform !== 'linux')(
     stdin.end();
     const { exitCode, stderr } = await command.ended();
     expect([exitCode, stderr, results]).toEqual([0, '', lines]);
-    expect(late - early).toBeLessThan(64);
+    expect(late - early).toBeLessThan(128); // The young generation of newer versions of Node grows by as much as 96 MB.
     expect(late).toBeLessThan(400);
   },
   180_000,
