@@ -161,33 +161,35 @@ export function limitRows(subject: Subject): void {
   });
 
   subject.row(
-    'N3 M4 a call whose result can never be copied is ended, and its mates lose nothing',
+    'N3 a call whose result can never be copied ends with its timeoutSeconds, and its mates lose nothing',
     ['ending workers'],
     async () => {
       const bench = await shared();
       const worker = await bench.run(task('worker'));
-      const limited = [
+      const calls = [
         bench.call(task('echo'), [1]),
         bench.call(task('endlessResult'), [], { timeoutSeconds: 0.1 }),
         bench.call(task('echo'), [2]),
       ];
-      bench.submit(limited);
-      expect(summaryOf(await bench.outcomesOf(limited))).toEqual([
-        1,
-        'rejected ERR_LEASEPOOL_TIMEOUT run',
-        2,
-      ]);
+      bench.submit(calls);
+      expect(summaryOf(await bench.outcomesOf(calls))).toEqual([1, 'rejected ERR_LEASEPOOL_TIMEOUT run', 2]);
       expect(await bench.run(task('worker'))).not.toBe(worker);
+    },
+  );
 
+  subject.row(
+    'M4 endCalls() ends a call whose result can never be copied',
+    ['ending workers', 'ending calls at once'],
+    async () => {
+      const bench = await shared();
       const ledger = new Ledger();
-      const revoked = bench.sendAll(task('endlessResult'), [[ledger.path], [ledger.path]]);
-      await ledger.untilLines(1);
+      const calls = bench.sendAll(task('endlessResult'), [[ledger.path], [ledger.path]]);
       const reason = new Error('ended by the test');
-      bench.endCalls([revoked[0]], reason);
-      expect(reasonOf(await bench.outcomeOf(revoked[0]))).toBe(reason);
-      await ledger.untilLines(2);
-      bench.endCalls([revoked[1]], reason);
-      expect(reasonOf(await bench.outcomeOf(revoked[1]))).toBe(reason);
+      for (const [place, call] of calls.entries()) {
+        await ledger.untilLines(place + 1);
+        bench.endCalls([call], reason);
+        expect(reasonOf(await bench.outcomeOf(call))).toBe(reason);
+      }
       expect(await bench.run(task('echo'), [3])).toBe(3);
     },
   );

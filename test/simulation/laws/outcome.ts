@@ -11,11 +11,13 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
   'TimeoutError run': (item) =>
     (item.plan.timeoutMs === null && 'it has no run timeout') ||
     (item.starts === 0 && 'it has not begun') ||
-    (item.settlement!.atMs < item.begunAtMs! + item.plan.timeoutMs! && 'it came too early'),
+    (item.settlement!.atMs < item.begunAtMs! + item.plan.timeoutMs! && 'it came too early') ||
+    (endedBefore(item, item.begunAtMs! + item.plan.timeoutMs!) && 'it had ended in time'),
   LeaseExpiredError: (item, { plan }) =>
     item.isGrinders &&
     ((item.starts === 0 && canGoElsewhere(item, plan) && 'it was not begun, and can run elsewhere') ||
-      (item.settlement!.atMs < item.leaseEndsAtMs && 'its lease has not expired')),
+      (item.settlement!.atMs < item.leaseEndsAtMs && 'its lease has not expired') ||
+      (endedBefore(item, item.leaseEndsAtMs) && 'it had ended in time')),
   NotStartedError: (item, { manager }) =>
     !item.mayLackManager && manager.isRunning && 'the manager was running',
   BrokenExecutorError: (item, { hasBroken }) =>
@@ -38,6 +40,10 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
   Error: (item, _, reason: Error) =>
     reason !== item.refusedWith && reason.message !== `job ${item.id}` && 'it is not its own error',
 };
+
+function endedBefore({ endedAtMs }: Item, ms: number): boolean {
+  return endedAtMs !== undefined && endedAtMs < ms;
+}
 
 function canGoElsewhere(item: Item, { backend, poolsTakeBack }: World['plan']): boolean {
   return backend === 'workers' ? item.plan.args !== 'transfer' : poolsTakeBack;
