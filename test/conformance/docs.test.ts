@@ -266,7 +266,9 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
     return seen;
   },
   "a grinder's item has not begun when its lease expires": async (stage) => {
-    const manager = await startManager({ leaseGraceSeconds: 0.1 });
+    // Otherwise the new worker may still load the module, for a job it has begun, when the next lease is over.
+    const preload = [tasksUrl('conformance-tasks.js')];
+    const manager = await startManager({ leaseGraceSeconds: 0.1, preload });
     const worker = await manager.withLease((lease) => lease.run(tasks.worker));
     const grinder = await startGrinder({
       executorManager: manager,
