@@ -1,22 +1,28 @@
-import { types } from 'node:util';
 import { DefaultSerializer } from 'node:v8';
 
-/** Objects of the platform that threads clone, or refuse, and that are nothing without their internals. */
-const classes = [
-  Blob,
-  URL,
-  URLSearchParams,
-  Headers,
-  FormData,
-  Request,
-  Response,
-  ReadableStream,
-  WritableStream,
-  TransformStream,
-];
+/** Classes of the platform whose objects threads clone, or refuse, and that are nothing without their internals. */
+const names = new Set([
+  'Blob',
+  'File',
+  'CryptoKey',
+  'URL',
+  'URLSearchParams',
+  'Headers',
+  'FormData',
+  'Request',
+  'Response',
+  'ReadableStream',
+  'WritableStream',
+  'TransformStream',
+]);
+const tagOf = Object.prototype.toString;
+
+let passAsEmpty: boolean | undefined;
 
 /** Node 22 and newer serialise them as empty objects; earlier ones see that a Blob or a stream has internals, and ask. */
-export const passAsEmpty: boolean = serialises(new Blob([]));
+export function platformObjectsPass(): boolean {
+  return (passAsEmpty ??= serialises(new Blob([])));
+}
 
 function serialises(value: unknown): boolean {
   try {
@@ -41,10 +47,14 @@ export function refusePlatformObjects(value: unknown): void {
   }
 }
 
+/** By its tag first: to name the classes would load them, which takes as long as all of this package. */
 function isOfPlatform(object: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(object);
   if (prototype === Object.prototype || prototype === Array.prototype) return false;
-  return types.isCryptoKey(object) || classes.some((each) => object instanceof each);
+  const name = tagOf.call(object).slice('[object '.length, -1);
+  if (!names.has(name)) return false;
+  const found: unknown = (globalThis as Record<string, unknown>)[name];
+  return typeof found === 'function' && object instanceof found;
 }
 
 function partsOf(object: object): Iterable<unknown> {

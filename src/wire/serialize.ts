@@ -1,5 +1,5 @@
 import { DefaultDeserializer, DefaultSerializer } from 'node:v8';
-import { passAsEmpty, refusePlatformObjects } from './platform-objects.ts';
+import { platformObjectsPass, refusePlatformObjects } from './platform-objects.ts';
 
 /**
  * Structured clone into bytes and back, for workers that share no memory with the host. It refuses what a process
@@ -9,7 +9,7 @@ export function toBytes(value: unknown): Buffer {
   const serializer = new StrictSerializer();
   serializer.writeHeader();
   serializer.writeValue(value);
-  if (passAsEmpty) refusePlatformObjects(value);
+  if (platformObjectsPass()) refusePlatformObjects(value);
   return serializer.releaseBuffer();
 }
 

@@ -27,6 +27,16 @@ describe('M8 an object of the platform', () => {
     expect(() => refusePlatformObjects({ it: new Named([]) })).toThrow('Named object could not be cloned.');
   });
 
+  test('is none because it says it is one', () => {
+    expect(() =>
+      refusePlatformObjects({
+        it: new (class {
+          readonly [Symbol.toStringTag] = 'Blob';
+        })(),
+      }),
+    ).not.toThrow();
+  });
+
   test('that Node asks about, or serialises as an empty object, is refused as bytes', () => {
     for (const whole of [new Blob([]), { inside: new Blob([]) }, [new ReadableStream()]]) {
       expect(() => toBytes(whole)).toThrow('could not be cloned.');
