@@ -202,7 +202,7 @@ async function measure(): Promise<void> {
       atLeast: true,
     };
   });
-  table.push(['', '', '', 'of local threads', 'range']);
+  table.push(['', 'items/s', 'range', 'of local threads', 'range']);
   for (const ms of jobMs) {
     const fleet = worth[`fleet, ${ms} ms`];
     const share = compare(fleet, worth[`local, ${ms} ms`]);

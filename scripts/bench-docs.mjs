@@ -43,6 +43,9 @@ function stepsTable({ reports }) {
   return table(['step', 'ns per job'], rows);
 }
 
+/** What stands in the head of each, where what was recorded says nothing. */
+const fleetHeads = [['what travels'], ['what travels', 'items/s', 'range'], ['time of']];
+
 /** Each begins with a row without a name: throughput by the size of chunks, what is left of local threads by the length of jobs, what it costs. */
 function fleetTables(result) {
   const tables = [];
@@ -50,10 +53,10 @@ function fleetTables(result) {
     if (row[0] === '') tables.push([]);
     tables.at(-1).push(row);
   }
-  const shown = tables.map(([head, ...body]) => {
+  const shown = tables.map(([head, ...body], place) => {
     const width = head.findLastIndex((cell) => cell !== '') + 1;
     return table(
-      head.slice(0, width),
+      head.slice(0, width).map((cell, column) => cell || fleetHeads[place][column]),
       body.map((row) => row.slice(0, width)),
     );
   });

@@ -37,7 +37,7 @@ export function run(command, args, { limitSeconds, ...options }) {
 }
 
 /** One npm script. @returns what became of it */
-export async function runScript(name, { limitSeconds = 120 } = {}) {
+export async function runScript(name, { limitSeconds = 300 } = {}) {
   const began = performance.now();
   const ok = await run('npm', ['run', '--silent', name], {
     limitSeconds,

@@ -7,7 +7,7 @@ const checks = [...preparations.fast, 'format:check', 'lint', 'types', 'unused',
 const groups = {
   check: { scripts: checks, suites: ['unit'] },
   fast: { scripts: checks, suites: suites.fast },
-  slow: { scripts: [...preparations.slow, 'bench:guard'], suites: suites.slow },
+  slow: { scripts: [...preparations.slow, 'types:newest', 'bench:guard'], suites: suites.slow },
 };
 
 const group = process.argv[2];

@@ -7,7 +7,8 @@
  */
 
 export { notCloneable } from './wire/cloneable.ts';
-export { decodeThrow, encodeThrow, type EncodedThrow } from './wire/error-codec.ts';
+export { decodeThrow, encodeThrow } from './wire/error-codec.ts';
+export type { EncodedThrow } from './wire/error-envelope.ts';
 export { fromBytes, toBytes } from './wire/serialize.ts';
 
 /** @internal The integrations of this package read the clock and their options as its core does. */
@@ -22,6 +23,8 @@ export type { Measure } from './diagnostics/measure.ts';
 export { grinderMeasures } from './grinder/measures.ts';
 /** @internal */
 export { managerMeasures } from './lease/measures.ts';
+/** @internal */
+export { isOfLibrary, ofJob } from './ground/errors.ts';
 /** @internal */
 export { readLogger } from './ground/logger.ts';
 /** @internal */
@@ -39,6 +42,14 @@ export {
   text,
   withMethods,
 } from './ground/options.ts';
+/** @internal */
+export { suggestion } from './ground/suggestion.ts';
+/** @internal */
+export { hidden, isSecretName, withoutSecrets } from './ground/secrets.ts';
+/** @internal */
+export { encodeErrors } from './wire/error-codec.ts';
+/** @internal */
+export { reviveErrors } from './wire/error-envelope.ts';
 /** @internal */
 export { noSnapshot, snapshot } from './wire/trees.ts';
 /** @internal */

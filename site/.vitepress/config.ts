@@ -35,6 +35,7 @@ const guide = [
       { text: 'Other threads', link: '/threads' },
       { text: 'When things go wrong', link: '/when-things-go-wrong' },
       { text: 'Limits', link: '/limits' },
+      { text: 'Promises', link: '/promises' },
     ],
   },
   {

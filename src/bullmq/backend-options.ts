@@ -85,10 +85,25 @@ export function readBackendOptions(options: unknown): BackendSettings {
 }
 
 export function readConnection(value: unknown): FleetConnection {
-  const isUrl = typeof value === 'string' || value instanceof URL;
-  if (isUrl && /^rediss?:\/\//.test(String(value))) return value;
-  if (!isUrl && typeof value === 'object' && value !== null) return value as RedisOptions;
-  throw invalidType('"connection" must be a redis:// URL or an object of ioredis options', value);
+  const expected = '"connection" must be a redis:// or rediss:// URL or an object of ioredis options';
+  if (typeof value === 'string' || value instanceof URL) {
+    if (isRedisUrl(String(value))) return value;
+    // Where the password of something that is no such URL begins and ends, nobody can say.
+    throw invalidType(expected, String(value).replace(/^([a-z][a-z\d+.-]*:\/\/)?.*$/is, '$1***'));
+  }
+  if (typeof value === 'object' && value !== null) return value as RedisOptions;
+  throw invalidType(expected, value);
+}
+
+function isRedisUrl(text: string): boolean {
+  if (!/^rediss?:\/\//.test(text)) return false;
+  try {
+    const { username, password } = new URL(text);
+    decodeURIComponent(username + password);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function readQueue(value: unknown): string {

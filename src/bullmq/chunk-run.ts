@@ -3,8 +3,6 @@ import {
   type CallOutcome,
   type ExecutorLease,
   type LeasedExecutorManager,
-  LeaseExpiredError,
-  NotStartedError,
   TimeoutError,
 } from '../index.ts';
 import type { WireChunk, WireItem, WireTask } from './chunk-codec.ts';
@@ -58,7 +56,7 @@ export class ChunkRun {
     try {
       lease = await this.#tools.manager.acquire({ leaseSeconds: (leftMs + overdueMs) / 1000 });
     } catch (reason) {
-      for (const index of items.keys()) this.#answer(index, this.#failed(reason));
+      for (const index of items.keys()) this.#answer(index, { status: 'returned', reason });
       return this.#writer.flush();
     }
     try {
@@ -86,16 +84,14 @@ export class ChunkRun {
   }
 
   async #runItem(lease: ExecutorLease, item: WireItem, index: number): Promise<void> {
-    return this.#begin(lease, item).then(
-      (value) => this.#answer(index, { status: 'fulfilled', value }),
-      (reason: unknown) => this.#answer(index, this.#failed(reason)),
-    );
+    const rejected = (reason: unknown): CallOutcome => ({ status: 'rejected', reason });
+    this.#answer(index, await this.#begin(lease, item).catch(rejected));
   }
 
   async #begin(
     lease: ExecutorLease,
     { task, args, owner, timeoutSeconds, beginBefore }: WireItem,
-  ): Promise<unknown> {
+  ): Promise<CallOutcome> {
     let located = this.#located.get(task);
     if (located === undefined) this.#located.set(task, (located = this.#tools.modules.locate(task)));
     const waitMs = beginBefore === undefined ? undefined : beginBefore - this.#tools.now();
@@ -104,7 +100,7 @@ export class ChunkRun {
       const details = { owner, taskName: task.name, phase: 'queue' } as const;
       throw new TimeoutError('no worker began the job in time', details);
     }
-    return lease.run(located, unpackArgs(args) as any[], {
+    return lease.outcomeOf(located, unpackArgs(args), {
       signal: this.#abandoned.signal,
       owner,
       timeoutSeconds,
@@ -112,17 +108,9 @@ export class ChunkRun {
     });
   }
 
-  /** What the end of the local pool did to an item that had not begun is no outcome of that item. */
-  #failed(reason: unknown): CallOutcome {
-    if (reason instanceof BrokenExecutorError) this.broken = reason;
-    const isHosts =
-      reason instanceof BrokenExecutorError ||
-      reason instanceof NotStartedError ||
-      (reason instanceof LeaseExpiredError && this.broken !== undefined);
-    return { status: isHosts ? 'returned' : 'rejected', reason };
-  }
-
   #answer(index: number, outcome: CallOutcome): void {
+    if (outcome.status === 'returned' && outcome.reason instanceof BrokenExecutorError)
+      this.broken = outcome.reason;
     if (this.#abandoned.signal.aborted) return;
     this.#tally[outcome.status]++;
     this.#writer.write(packOutcome(index, outcome, this.#tools.maxItemBytes));

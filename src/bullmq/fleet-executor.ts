@@ -103,6 +103,12 @@ export class FleetExecutor implements Executor, FleetMember {
     if (isOld) void this.#lookFor(id);
   }
 
+  redisForgot(): void {
+    const id = this.#ledger.current?.id;
+    this.#seen = id;
+    if (id !== undefined) void this.#lookFor(id);
+  }
+
   lost(error: BrokenExecutorError): void {
     this.#lost = error;
     this.#break(error);

@@ -4,10 +4,11 @@ import { type Clock, type Timer } from '../backend.ts';
 import { BrokenExecutorError, type Logger } from '../index.ts';
 import type { BackendSettings } from './backend-options.ts';
 import type { ChunkData } from './chunk-codec.ts';
+import { Problems } from './problems.ts';
 import { RedisClock } from './redis-clock.ts';
 import { RedisLine } from './redis-line.ts';
 import type { Reply } from './reply-codec.ts';
-import { ReplyStream } from './reply-stream.ts';
+import { type ReplyOwner, ReplyStream } from './reply-stream.ts';
 
 /** What became of a chunk, as the queue sees it. */
 export type ChunkState = { readonly is: 'there' | 'gone' } | { readonly is: 'failed'; readonly why: string };
@@ -17,6 +18,8 @@ export interface FleetMember {
   replies(chunk: string, replies: readonly Reply[]): void;
   /** Looks after its chunk, should its answers be late. */
   watch(): void;
+  /** Redis has lost what was in it, and perhaps its chunk. */
+  redisForgot(): void;
   /** Redis is out of reach for good. */
   lost(error: BrokenExecutorError): void;
 }
@@ -25,7 +28,7 @@ export interface FleetMember {
 const keptFailures = 20;
 
 /** The way of one backend to its fleet: a queue for chunks, a stream for answers. Its executors share it. */
-export class Fleet {
+export class Fleet implements ReplyOwner {
   readonly #settings: BackendSettings;
   readonly #clock: Clock;
   readonly #line: RedisLine;
@@ -38,6 +41,7 @@ export class Fleet {
   readonly #members = new Map<string, FleetMember>();
   readonly #busy = new Set<FleetMember>();
   #numbered = 0;
+  #isLooking = false;
   #watch: Timer | undefined;
   #lost: BrokenExecutorError | undefined;
 
@@ -47,22 +51,21 @@ export class Fleet {
     this.#clock = clock;
     const down = (cause: Error): void => this.#down(cause);
     const patience = { ms: settings.brokenAfterMs, down };
-    const line = { connection, clock, logger };
+    const problems = new Problems(logger);
+    const line = { connection, clock, problems };
     this.#line = new RedisLine({ ...line, name: `leasepool:${queue}`, proof: 'pings', patience });
     this.#readerLine = new RedisLine({ ...line, name: `leasepool:${queue}:replies`, proof: 'reads' });
     const { redis } = this.#line;
     this.#queue = new Queue(queue, { connection: redis, prefix });
-    this.#queue.on('error', (error) => logger.debug('the queue has a problem', { queue, error }));
+    this.#queue.on('error', (error) => problems.tell('the queue has a problem', error));
     this.#time = new RedisClock(redis, clock);
     const connections = { reader: this.#readerLine, redis };
-    const onReplies = (chunk: string, replies: readonly Reply[]): void =>
-      this.#members.get(chunk.slice(0, chunk.lastIndexOf('-')))?.replies(chunk, replies);
     this.#replies = new ReplyStream(
       `${prefix}:${queue}:replies:${this.#id}`,
       connections,
       clock,
       logger,
-      onReplies,
+      this,
     );
     redis.on('ready', () => void this.#replies.renew().catch(() => {}));
   }
@@ -128,6 +131,14 @@ export class Fleet {
     return (await this.#queue.remove(id)) === 1;
   }
 
+  replies(chunk: string, replies: readonly Reply[]): void {
+    this.#members.get(chunk.slice(0, chunk.lastIndexOf('-')))?.replies(chunk, replies);
+  }
+
+  streamForgotten(): void {
+    for (const member of this.#busy) member.redisForgot();
+  }
+
   async close(): Promise<void> {
     this.#watch?.cancel();
     this.#time.stop();
@@ -145,11 +156,22 @@ export class Fleet {
 
   #watchLater(): void {
     const look = (): void => {
-      for (const member of this.#busy) member.watch();
+      if (this.#busy.size > 0) void this.#look();
       this.#watchLater();
     };
     this.#watch = this.#clock.setTimer(look, this.#settings.watchMs);
     this.#watch.unref();
+  }
+
+  /** The stream of answers first: for a manager without one, hosts run nothing. */
+  async #look(): Promise<void> {
+    // While Redis is away it waits, and all later looks would be answered at once when it is back.
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    const isThere = await this.#replies.renew().catch(() => true); // The next look tells.
+    this.#isLooking = false;
+    if (!isThere) return; // They have looked.
+    for (const member of this.#busy) member.watch();
   }
 
   #down(cause: Error): void {

@@ -1,7 +1,18 @@
 /** What one call is given or gives, on its way, of a limited size. Every type that structured clone keeps is kept. */
 
-import { decodeThrow, encodeThrow, type EncodedThrow, fromBytes, notCloneable, toBytes } from '../backend.ts';
-import { type CallOutcome, PayloadTooLargeError } from '../index.ts';
+import {
+  decodeThrow,
+  encodeErrors,
+  encodeThrow,
+  type EncodedThrow,
+  fromBytes,
+  isOfLibrary,
+  notCloneable,
+  ofJob,
+  reviveErrors,
+  toBytes,
+} from '../backend.ts';
+import { type CallOutcome, LeasepoolError, PayloadTooLargeError } from '../index.ts';
 import { plainOf } from './plain.ts';
 import type { Reply } from './reply-codec.ts';
 
@@ -17,14 +28,19 @@ export function packArgs(args: readonly unknown[], maxBytes: number): PackedArgs
     refuseLarge('args', plain.bytes, maxBytes);
     return { args: plain.value as unknown[], bytes: plain.bytes };
   }
-  const bytes = pack('args', args, maxBytes);
+  const encoded = encodeErrors(args);
+  const bytes = pack('args', args, encoded.errors === undefined ? encoded.values : encoded, maxBytes);
   return { args: bytes, bytes: bytes.byteLength };
 }
 
 export function unpackArgs(args: readonly unknown[] | Uint8Array): readonly unknown[] {
   if (!(args instanceof Uint8Array)) return args;
   try {
-    return fromBytes(args) as unknown[];
+    const content = fromBytes(args);
+    if (Array.isArray(content)) return content;
+    const { values, errors } = content as ReturnType<typeof encodeErrors>;
+    reviveErrors(errors);
+    return values;
   } catch (error) {
     throw notCloneable('args', undefined, error);
   }
@@ -37,12 +53,23 @@ export function packOutcome(index: number, outcome: CallOutcome, maxBytes: numbe
   const { value } = outcome;
   try {
     const plain = plainOf(value);
-    if (plain === undefined) return { kind: 'fulfilled', index, bytes: pack('result', value, maxBytes) };
+    if (plain === undefined) return packResult(index, value, maxBytes);
     refuseLarge('result', plain.bytes, maxBytes);
     return { kind: 'plain', index, value: plain.value };
   } catch (error) {
     return { kind: 'rejected', index, bytes: packThrown(error, maxBytes) };
   }
+}
+
+/** An error of a class of this package that the job itself threw is marked: hosts and managers of 0.1 pass over the mark. */
+type WireThrow = EncodedThrow & { readonly isOfJob?: boolean };
+
+function packResult(index: number, value: unknown, maxBytes: number): Reply {
+  const { values, errors } = encodeErrors([value]);
+  if (errors === undefined)
+    return { kind: 'fulfilled', index, bytes: pack('result', value, values[0], maxBytes) };
+  const encoded: EncodedThrow = { value: values[0], errors };
+  return { kind: 'fulfilled with errors', index, bytes: pack('result', value, encoded, maxBytes) };
 }
 
 export function unpackOutcome(reply: Reply): CallOutcome {
@@ -51,8 +78,10 @@ export function unpackOutcome(reply: Reply): CallOutcome {
   try {
     const content = fromBytes(bytes);
     if (kind === 'fulfilled') return { status: 'fulfilled', value: content };
-    const reason = decodeThrow(content as EncodedThrow);
-    return { status: kind === 'returned' ? 'returned' : 'rejected', reason };
+    const reason = decodeThrow(content as WireThrow);
+    if (kind === 'fulfilled with errors') return { status: 'fulfilled', value: reason };
+    if (kind === 'returned') return { status: 'returned', reason };
+    return { status: 'rejected', reason: (content as WireThrow).isOfJob === true ? ofJob(reason) : reason };
   } catch (error) {
     return { status: 'rejected', reason: notCloneable('result', undefined, error) };
   }
@@ -60,16 +89,19 @@ export function unpackOutcome(reply: Reply): CallOutcome {
 
 function packThrown(reason: unknown, maxBytes: number): Uint8Array {
   try {
-    return pack('thrown', encodeThrow(reason), maxBytes);
+    const isOfJob = reason instanceof LeasepoolError && !isOfLibrary(reason);
+    const encoded: WireThrow = isOfJob ? { ...encodeThrow(reason), isOfJob } : encodeThrow(reason);
+    return pack('thrown', encoded, encoded, maxBytes);
   } catch (error) {
     return toBytes(encodeThrow(error));
   }
 }
 
-function pack(what: string, value: unknown, maxBytes: number): Uint8Array {
+/** @param value what is to be packed @param encoded as it travels */
+function pack(what: string, value: unknown, encoded: unknown, maxBytes: number): Uint8Array {
   let bytes: Uint8Array;
   try {
-    bytes = toBytes(value);
+    bytes = toBytes(encoded);
   } catch (error) {
     throw notCloneable(what, value, error, toBytes);
   }

@@ -1,7 +1,8 @@
-import { Redis } from 'ioredis';
+import { Redis, type RedisOptions } from 'ioredis';
 import { type Clock, type Timer } from '../backend.ts';
-import type { Logger } from '../index.ts';
 import type { FleetConnection } from './backend-options.ts';
+import type { Problems } from './problems.ts';
+import { RedisSecrets } from './redis-secrets.ts';
 
 /** Silence where an answer is due, before a connection counts as dead. Longer than any blocking command. */
 const deadAfterMs = 15_000;
@@ -11,7 +12,7 @@ export interface LineOptions {
   readonly connection: FleetConnection;
   readonly name: string;
   readonly clock: Clock;
-  readonly logger: Logger;
+  readonly problems: Problems;
   /**
    * How its life is known. `"pings"`: it is asked now and then. `"reads"`: whoever reads from it says so. `"commands"`:
    * by its commands, at the price of a timer that keeps the process alive.
@@ -37,12 +38,13 @@ export class RedisLine {
     this.redis = connect(options);
     this.redis.on('error', (error: Error) => {
       this.#lastError = error;
-      options.logger.debug('the connection to Redis has a problem', { error });
+      options.problems.tell('the connection to Redis has a problem', error);
     });
     this.redis.on('connect', () => this.#applyKeepAlive());
     this.redis.on('close', () => this.#isDown());
     this.redis.on('ready', () => {
       this.heard();
+      options.problems.over();
       this.#downTimer?.cancel();
       this.#downTimer = undefined;
     });
@@ -127,7 +129,9 @@ function connect({ connection, name, proof }: LineOptions): Redis {
     retryStrategy: (times: number) => Math.min(50 * 2 ** Math.min(times, 6), 2_000),
     ...(proof === 'commands' ? { socketTimeout: deadAfterMs } : {}),
   };
-  return typeof connection === 'string' || connection instanceof URL
-    ? new Redis(String(connection), options)
-    : new Redis({ ...connection, ...options });
+  const secrets = new RedisSecrets(connection);
+  const isUrl = typeof connection === 'string' || connection instanceof URL;
+  const given: RedisOptions = isUrl ? {} : connection;
+  const guarded = { ...given, ...options, reconnectOnError: secrets.cleanReplies(given) };
+  return secrets.guard(isUrl ? new Redis(String(connection), guarded) : new Redis(guarded));
 }

@@ -1,17 +1,17 @@
 /** What a host says of the items of a chunk, as the body of one entry of the reply stream. Pure. */
 
 /** In the order of their numbers on the wire. */
-const kinds = ['fulfilled', 'rejected', 'returned', 'begun', 'lost'] as const;
+const kinds = ['fulfilled', 'rejected', 'returned', 'begun', 'lost', 'fulfilled with errors'] as const;
 
 export interface BytesReply {
   /**
    * `"begun"`: a careful chunk is about to run it. `"returned"`: certainly never begun. `"lost"`: the whole chunk
-   * has been with a host before that did not finish it.
+   * has been with a host before that did not finish it. `"fulfilled with errors"`: there are errors in the value.
    */
   readonly kind: (typeof kinds)[number];
   /** Place of the item in its chunk. */
   readonly index: number;
-  /** The value, or the thrown value in its envelope, serialised. */
+  /** The value, or the value or thrown value with its errors beside it, serialised. */
   readonly bytes: Uint8Array;
 }
 

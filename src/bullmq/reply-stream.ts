@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import type { Clock, Timer } from '../backend.ts';
 import type { Logger } from '../index.ts';
 import type { RedisLine } from './redis-line.ts';
+import { runTransaction } from './redis-transaction.ts';
 import { decodeReplies, encodeReplies, type Reply } from './reply-codec.ts';
 
 /** How long a stream is kept whose manager is gone; hosts run nothing for it then. */
@@ -14,6 +15,13 @@ const lingerMs = 2;
 
 const start = '0-0';
 
+/** Who the answers are for. */
+export interface ReplyOwner {
+  replies(chunk: string, replies: readonly Reply[]): void;
+  /** Redis has lost the stream, and so what else was in it; the stream has been made anew. */
+  streamForgotten(): void;
+}
+
 /**
  * The answers to one manager: a Redis stream that only it reads, and trims as it reads. An answer stays there until
  * it has been taken in, so none is lost with a connection.
@@ -24,7 +32,8 @@ export class ReplyStream {
   readonly #redis: Redis;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #onReplies: (chunk: string, replies: readonly Reply[]) => void;
+  readonly #owner: ReplyOwner;
+  #isOpen = false;
   #lastId = start;
   #isTrimming = false;
   #isClosed = false;
@@ -36,18 +45,19 @@ export class ReplyStream {
     connections: { readonly reader: RedisLine; readonly redis: Redis },
     clock: Clock,
     logger: Logger,
-    onReplies: (chunk: string, replies: readonly Reply[]) => void,
+    owner: ReplyOwner,
   ) {
     this.key = key;
     this.#reader = connections.reader;
     this.#redis = connections.redis;
     this.#clock = clock;
     this.#logger = logger;
-    this.#onReplies = onReplies;
+    this.#owner = owner;
   }
 
   async open(): Promise<void> {
     await this.renew();
+    this.#isOpen = true;
     this.#renewLater();
     void this.#readOn();
   }
@@ -85,7 +95,7 @@ export class ReplyStream {
     const [name, plain, , rest] = fields;
     if (name.byteLength === 0) return; // The entry that made the stream.
     try {
-      this.#onReplies(String(name), decodeReplies({ plain: String(plain), rest }));
+      this.#owner.replies(String(name), decodeReplies({ plain: String(plain), rest }));
     } catch (error) {
       this.#logger.error('an answer of a host cannot be read', { chunk: String(name), error });
     }
@@ -102,12 +112,14 @@ export class ReplyStream {
     this.#isTrimming = false;
   }
 
-  /** Hosts write to a stream that is there: it is made here, and made anew when Redis has lost it. */
-  async renew(): Promise<void> {
-    const isThere = await this.#redis.pexpire(this.key, keptMs);
-    if (isThere === 1) return;
+  /** Hosts write to a stream that is there: it is made here, and made anew when Redis has lost it. @returns whether it was there */
+  async renew(): Promise<boolean> {
+    const isThere = (await this.#redis.pexpire(this.key, keptMs)) === 1;
+    if (isThere || this.#isClosed) return isThere;
     this.#lastId = start;
-    await this.#redis.multi().xadd(this.key, '*', '', '').pexpire(this.key, keptMs).exec();
+    await runTransaction(this.#redis.multi().xadd(this.key, '*', '', '').pexpire(this.key, keptMs));
+    if (this.#isOpen) this.#owner.streamForgotten();
+    return false;
   }
 
   #renewLater(): void {

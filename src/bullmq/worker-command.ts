@@ -2,46 +2,13 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { suggestion, withoutSecrets } from '../backend.ts';
 import type { LeasedExecutorManagerOptions, Logger } from '../index.ts';
 import type { HostStats } from './host-stats.ts';
 import { WorkerHost } from './worker-host.ts';
+import { workerOptions, workerUsage } from './worker-usage.ts';
 
-const usage = `Usage: leasepool worker --redis URL --queue NAME --tasks MODULE [--tasks NAME=MODULE ...]
-
-Takes chunks of jobs from a queue and runs them here. Serves the tasks of the named modules only.
-
-  --redis URL            redis://[user:password@]host[:port][/db], or rediss://
-  --queue NAME           the queue; the same as in bullmqBackend({ queue })
-  --tasks [NAME=]MODULE  a module with tasks, by path or specifier; with the name that managers use for it
-  --backend KIND         thread (default) or process
-  --pools N              chunks to run at once (default 2)
-  --workers N            workers in each pool (default: they share the cores)
-  --lock-seconds N       silence after which this host's chunks count as lost (default 5)
-  --drain-seconds N      time for running chunks after SIGTERM (default 30)
-  --fleet-limit N        most chunks that all hosts of the queue run at once
-  --prefix TEXT          BullMQ's prefix of all keys (default bull)
-  --health-port N        serves /health and /metrics; --health-host ADDRESS (default 127.0.0.1)
-  --verbose              tells more
-`;
-
-const options = {
-  redis: { type: 'string' },
-  queue: { type: 'string' },
-  tasks: { type: 'string', multiple: true },
-  backend: { type: 'string' },
-  pools: { type: 'string' },
-  workers: { type: 'string' },
-  'lock-seconds': { type: 'string' },
-  'drain-seconds': { type: 'string' },
-  'fleet-limit': { type: 'string' },
-  prefix: { type: 'string' },
-  'health-port': { type: 'string' },
-  'health-host': { type: 'string' },
-  verbose: { type: 'boolean' },
-  help: { type: 'boolean' },
-} as const;
-
-type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
+type Values = ReturnType<typeof parseArgs<{ options: typeof workerOptions }>>['values'];
 
 /**
  * `leasepool worker`: runs a host until SIGTERM or SIGINT, then drains it; a second signal ends it at once.
@@ -52,15 +19,15 @@ export async function runWorkerCommand(argv: readonly string[]): Promise<number>
   let host: WorkerHost;
   let drainSeconds: number | undefined;
   try {
-    const { values } = parseArgs({ args: [...argv], options });
+    const { values } = parseArgs({ args: [...argv], options: workerOptions });
     if (values.help === true) {
-      process.stdout.write(usage);
+      process.stdout.write(workerUsage);
       return 0;
     }
     drainSeconds = number(values['drain-seconds']);
     host = newHost(values);
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\n\n${usage}`);
+    process.stderr.write(`${withoutSecrets(problemOf(error as Error))}\n\n${workerUsage}`);
     return 2;
   }
   const told = untilTold();
@@ -81,6 +48,14 @@ export async function runWorkerCommand(argv: readonly string[]): Promise<number>
   } finally {
     told.stop();
   }
+}
+
+/** @returns what is wrong, and what an unknown option may have meant */
+function problemOf({ message }: Error): string {
+  const [said, name] = /^Unknown option '--?([^'=]+)'/.exec(message) ?? [];
+  if (name === undefined) return message;
+  const known = Object.keys(workerOptions);
+  return said + suggestion('leasepool worker', name, known, (option) => `--${option}`);
 }
 
 function newHost(values: Values): WorkerHost {

@@ -6,6 +6,7 @@ import { ChunkRun, type ChunkTally } from './chunk-run.ts';
 import { HealthServer } from './health-server.ts';
 import { type HostSettings, readHostOptions, type WorkerHostOptions } from './host-options.ts';
 import type { HostStats } from './host-stats.ts';
+import { Problems } from './problems.ts';
 import { RedisClock } from './redis-clock.ts';
 import { RedisLine } from './redis-line.ts';
 import { nothing } from './reply-codec.ts';
@@ -110,11 +111,12 @@ export class WorkerHost implements AsyncDisposable {
 
   async #connect(): Promise<void> {
     const { connection, queue, prefix, slots, lockMs, fleetLimit, logger } = this.#settings;
+    const problems = new Problems(logger);
     const line = new RedisLine({
       connection,
       name: `leasepool:${queue}:host`,
       clock: this.#clock,
-      logger,
+      problems,
       proof: 'commands',
     });
     this.#line = line;
@@ -135,7 +137,7 @@ export class WorkerHost implements AsyncDisposable {
       // A chunk that comes a second time is reported, not run: see #process.
       maxStalledCount: Number.MAX_SAFE_INTEGER,
     });
-    this.#worker.on('error', (error) => logger.debug('the queue has a problem', { queue, error }));
+    this.#worker.on('error', (error) => problems.tell('the queue has a problem', error));
     this.#worker.on('failed', (job, error) => {
       this.#counts.failed++;
       logger.error('a chunk failed as a whole', { chunk: job?.id, error });

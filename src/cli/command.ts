@@ -1,4 +1,5 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { suggestion } from '../backend.ts';
 
 /** What the command line asks for. */
 export type Command =
@@ -75,7 +76,7 @@ export function readCommand(args: readonly string[]): Command {
     return { kind: 'help', about };
   }
   return attempt(undefined, () => {
-    const { values } = parse({ args, options: always, allowPositionals: true });
+    const { values } = parse('leasepool', { args, options: always, allowPositionals: true });
     if (values.version) return { kind: 'version' };
     if (values.help) return { kind: 'help', about: undefined };
     throw new Misuse(`there is no command '${name}'`);
@@ -84,7 +85,11 @@ export function readCommand(args: readonly string[]): Command {
 
 const readers = {
   run(args: readonly string[]): Command {
-    const { values, positionals } = parse({ args, options: optionsOf.run, allowPositionals: true });
+    const { values, positionals } = parse('leasepool run', {
+      args,
+      options: optionsOf.run,
+      allowPositionals: true,
+    });
     if (values.help) return { kind: 'help', about: 'run' };
     if (values.version) return { kind: 'version' };
     const { input, output, errors } = values;
@@ -107,7 +112,11 @@ const readers = {
   },
 
   doctor(args: readonly string[]): Command {
-    const { values, positionals } = parse({ args, options: optionsOf.doctor, allowPositionals: true });
+    const { values, positionals } = parse('leasepool doctor', {
+      args,
+      options: optionsOf.doctor,
+      allowPositionals: true,
+    });
     if (values.help) return { kind: 'help', about: 'doctor' };
     if (values.version) return { kind: 'version' };
     return { kind: 'doctor', task: onlyTask(positionals), backend: backendOf(values.backend) };
@@ -123,15 +132,19 @@ function attempt(about: CommandName | undefined, read: () => Command): Command {
   }
 }
 
-const parse: typeof parseArgs = (config) => {
+/** @param command whose arguments they are */
+function parse<C extends ParseArgsConfig>(command: string, config: C): ReturnType<typeof parseArgs<C>> {
   try {
     return parseArgs(config);
   } catch (error) {
     // The first sentence says what is wrong; the others what an argument that begins with a dash would need.
     const [problem] = (error as Error).message.split(/\. |\n/);
-    throw new Misuse(problem!.charAt(0).toLowerCase() + problem!.slice(1));
+    const [, name] = /^Unknown option '--?([^'=]+)/.exec(problem!) ?? [];
+    const known = Object.keys(config.options ?? {});
+    const meant = name === undefined ? '' : suggestion(command, name, known, (option) => `--${option}`);
+    throw new Misuse(problem!.charAt(0).toLowerCase() + problem!.slice(1) + meant);
   }
-};
+}
 
 function onlyTask(positionals: readonly string[]): string {
   const [task, ...others] = positionals;

@@ -28,11 +28,11 @@ Reads NDJSON, runs the task once for each line with its value as argument, and w
   -c, --concurrency N     most lines between input and output (4 batches, or 4 per worker)
   -t, --timeout SECONDS   longest run of one line; then its worker is replaced (none)
       --backend NAME      thread, process, or inline for debugging (thread)
-      --no-progress       no progress bar on a terminal
+      --no-progress       no progress bar on a terminal (there is none among results)
   -h, --help
 
 Exit code: 0 all lines succeeded, 3 some failed, 1 it broke off, 2 wrong usage, 130 interrupted
-(Ctrl-C finishes the lines that were read, a second one does not), 141 nobody reads the results.
+(Ctrl-C finishes the jobs under way, a second one does not), 141 nobody reads the results.
 `,
   doctor: `Usage: leasepool doctor <module#name> [options]
 

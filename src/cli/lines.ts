@@ -13,8 +13,8 @@ const newLine = 0x0a;
 
 /**
  * The lines of a stream of bytes, one at a time and only as fast as they are asked for. `node:readline` reads ahead,
- * keeps a line of any length, and forgets errors of its input. What follows the last line end is a line too, unless
- * the signal has aborted: then it may have been cut.
+ * keeps a line of any length, and forgets errors of its input. What follows the last line end is a line too. Once the
+ * signal has aborted there are no more, also of what has been read.
  *
  * @param mostBytes of one line; a longer one is passed over without being kept
  */
@@ -27,6 +27,7 @@ export async function* readLines(
     for await (const chunk of input as AsyncIterable<Buffer>) {
       let start = 0;
       for (let end = chunk.indexOf(newLine); end !== -1; end = chunk.indexOf(newLine, start)) {
+        if (signal.aborted) return;
         line.add(chunk.subarray(start, end + 1));
         yield line.take();
         start = end + 1;

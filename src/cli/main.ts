@@ -15,6 +15,7 @@ const version = (): string => {
 /** @returns the exit code */
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === 'worker') return worker(args.slice(1));
+  if (args[0] === 'help' && args[1] === 'worker') return worker(['--help']);
   const command = readCommand(args);
   switch (command.kind) {
     case 'run':

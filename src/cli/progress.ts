@@ -1,3 +1,7 @@
+import type { WriteStream } from 'node:tty';
+import { systemClock } from '../backend.ts';
+import { barText, isWideLocale } from './bar.ts';
+
 /** What has been done so far. */
 export interface Tally {
   lines: number;
@@ -18,15 +22,22 @@ export const noProgress: Progress = { show: () => {}, clear: '', end: () => {} }
 
 /** The cursor goes to the beginning of its line, and what is there goes away. */
 const clearLine = '\r\u001B[K';
+/** … and what is below: a line that no longer fits its terminal may have been wrapped. */
+const clearBelow = '\r\u001B[J';
+/** The cursor is seen, and lines are wrapped. */
+const asBefore = '\u001B[?25h\u001B[?7h';
+/** The library saves where the cursor was, and goes back there at the end: other texts have moved it on. */
+const cursorPlaces: ReadonlySet<string> = new Set(['\u001B7', '\u001B8']);
 
 /**
- * A bar on a terminal, by cli-progress, which whoever wants one installs: the package has no dependency.
+ * A bar on a terminal, by cli-progress, which whoever wants one installs: the package has no dependency. It fits the
+ * columns that the terminal has at the moment.
  *
  * @param total bytes of the input, where that is known
  * @param onMissing told when it is not installed
  */
 export async function showProgress(
-  stream: NodeJS.WritableStream,
+  stream: WriteStream,
   total: number | undefined,
   onMissing: () => void,
 ): Promise<Progress> {
@@ -38,16 +49,44 @@ export async function showProgress(
     onMissing();
     return noProgress;
   }
-  const counts = '{lines} lines, {failed} failed, {duration_formatted}';
-  const format = total === undefined ? counts : `{bar} {percentage}% | ${counts} | {eta_formatted} left`;
-  const bar = new library.SingleBar(
-    { format, stream, hideCursor: true, forceRedraw: true, gracefulExit: false, etaBuffer: 1000 },
-    library.Presets.shades_classic,
-  );
-  bar.start(total ?? 0, 0, { lines: 0, failed: 0 });
+  const tally: Tally = { lines: 0, failed: 0, bytes: 0 };
+  const began = systemClock.now();
+  const isWide = isWideLocale(process.env);
+  const format = (_options: unknown, { eta }: { readonly eta: number | string }): string => {
+    const share = total === undefined ? undefined : Math.min(1, tally.bytes / total);
+    const elapsedSeconds = (systemClock.now() - began) / 1000;
+    return barText(
+      { ...tally, share, elapsedSeconds, secondsLeft: Number(eta) },
+      stream.columns || 80,
+      isWide,
+    );
+  };
+  const write = (text: string): boolean => cursorPlaces.has(text) || stream.write(text);
+  const screen = { isTTY: true, write } as unknown as NodeJS.WritableStream;
+  const bar = new library.SingleBar({
+    format,
+    stream: screen,
+    hideCursor: true,
+    forceRedraw: true,
+    gracefulExit: false,
+    etaBuffer: 1000,
+  });
+  // Whoever ends the process at once leaves a terminal that others can use.
+  const restore = (): void => void stream.write(`\n${asBefore}`);
+  const resized = (): void => void stream.write(clearBelow);
+  process.on('exit', restore);
+  stream.on('resize', resized);
+  bar.start(total ?? 0, 0);
   return {
-    show: ({ lines, failed, bytes }) => bar.update(bytes, { lines, failed }),
+    show: (now) => {
+      Object.assign(tally, now);
+      bar.update(now.bytes);
+    },
     clear: clearLine,
-    end: () => bar.stop(),
+    end: () => {
+      process.off('exit', restore);
+      stream.off('resize', resized);
+      bar.stop();
+    },
   };
 }

@@ -2,13 +2,8 @@ import { createWriteStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import {
-  LeasedExecutorManager,
-  LeasepoolError,
-  type MapOutcome,
-  type TaskRef,
-  WorkGrinder,
-} from '../index.ts';
+import { isOfLibrary } from '../backend.ts';
+import { LeasedExecutorManager, type MapOutcome, type TaskRef, WorkGrinder } from '../index.ts';
 import type { RunCommand } from './command.ts';
 import { diagnose, diagnosisText } from './diagnosis.ts';
 import { isFile } from './doctor.ts';
@@ -26,13 +21,15 @@ const mostBytes = 16 * 1024 * 1024;
 
 /** Runs a task for each line of the input. @returns the exit code */
 export async function run(command: RunCommand): Promise<number> {
-  const interruption = new Interruption(() =>
-    say('finishing the lines that were read; again to stop at once'),
-  );
+  const screen: Screen = { progress: noProgress };
+  const interruption = new Interruption(() => {
+    process.stderr.write(screen.progress.clear);
+    say('finishing the jobs under way; again to stop at once');
+  });
   try {
     const input = await openInput(command, interruption.signal);
     if (typeof input !== 'string')
-      return interruption.exitCodeOr(await runOn(input, command, interruption.signal));
+      return interruption.exitCodeOr(await runOn(input, command, interruption.signal, screen));
     process.stderr.write(misuseText(input, 'run'));
     return exitCode.misuse;
   } finally {
@@ -40,7 +37,12 @@ export async function run(command: RunCommand): Promise<number> {
   }
 }
 
-async function runOn(input: Input, command: RunCommand, signal: AbortSignal): Promise<number> {
+async function runOn(
+  input: Input,
+  command: RunCommand,
+  signal: AbortSignal,
+  screen: Screen,
+): Promise<number> {
   const { backend, workers, batch, concurrency = batch } = command;
   const name = readTaskName(command.task, process.cwd(), isFile);
   const manager = new LeasedExecutorManager({ backend, workersPerPool: workers });
@@ -56,13 +58,18 @@ async function runOn(input: Input, command: RunCommand, signal: AbortSignal): Pr
       process.stderr.write(diagnosisText(diagnose(command.task, name, finding)));
       return exitCode.brokeOff;
     }
-    const { failed } = await new Run(command, finding.task, grinder, input, signal).untilEnd();
+    const { failed } = await new Run(command, finding.task, grinder, input, signal, screen).untilEnd();
     return failed > 0 ? exitCode.someFailed : exitCode.ok;
   } finally {
     input.stream.destroy();
     await grinder.stop({ cancelPending: true });
     await manager.stop({ timeoutSeconds: 0 });
   }
+}
+
+/** What stands on the terminal of stderr. */
+interface Screen {
+  progress: Progress;
 }
 
 interface Input {
@@ -99,7 +106,7 @@ class Run {
   readonly #tally: Tally = { lines: 0, failed: 0, bytes: 0 };
   readonly #output: Writable;
   readonly #errors: Writable;
-  #progress: Progress = noProgress;
+  readonly #screen: Screen;
 
   constructor(
     command: RunCommand,
@@ -107,21 +114,25 @@ class Run {
     grinder: WorkGrinder,
     input: Input,
     signal: AbortSignal,
+    screen: Screen,
   ) {
     this.#command = command;
     this.#task = task;
     this.#grinder = grinder;
     this.#input = input;
     this.#signal = signal;
+    this.#screen = screen;
     this.#output = command.output === undefined ? process.stdout : createWriteStream(command.output);
     this.#errors = command.errors === undefined ? process.stderr : createWriteStream(command.errors);
   }
 
   async untilEnd(): Promise<Readonly<Tally>> {
     const { showsProgress, isOrdered, concurrency, timeoutSeconds, errors, output } = this.#command;
-    if (showsProgress && process.stderr.isTTY) {
+    // Results that go to a terminal would be written into the bar.
+    const isSeen = this.#output === process.stdout && process.stdout.isTTY;
+    if (showsProgress && process.stderr.isTTY && !isSeen) {
       const onMissing = (): void => say('npm install cli-progress for a progress bar, or --no-progress');
-      this.#progress = await showProgress(process.stderr, this.#input.bytes, onMissing);
+      this.#screen.progress = await showProgress(process.stderr, this.#input.bytes, onMissing);
     }
     try {
       await pipeline(
@@ -140,7 +151,8 @@ class Run {
         { end: output !== undefined },
       );
     } finally {
-      this.#progress.end();
+      this.#screen.progress.end();
+      this.#screen.progress = noProgress;
       if (errors !== undefined) await new Promise<void>((resolve) => this.#errors.end(resolve));
     }
     const { lines, failed } = this.#tally;
@@ -174,17 +186,16 @@ class Run {
     this.#tally.bytes += bytes;
     if (failed !== undefined) {
       this.#tally.failed++;
-      const clear = this.#errors === process.stderr ? this.#progress.clear : '';
+      const clear = this.#errors === process.stderr ? this.#screen.progress.clear : '';
       await written(this.#errors, clear + failureLine(failed));
     }
-    this.#progress.show(this.#tally);
+    this.#screen.progress.show(this.#tally);
   }
 }
 
 /** @throws what fails every line that comes */
 function failure(line: number, reason: unknown): Failure {
-  const { code } = reason as { code?: unknown };
-  if (reason instanceof LeasepoolError && forEveryLine.has(String(code))) throw reason;
+  if (isOfLibrary(reason) && forEveryLine.has(reason.code)) throw reason;
   return failureOf(line, reason);
 }
 

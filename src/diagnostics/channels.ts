@@ -1,4 +1,4 @@
-import { channel, type TracingChannel, tracingChannel } from 'node:diagnostics_channel';
+import { channel, tracingChannel } from 'node:diagnostics_channel';
 
 /** An item, as its events show it: the same object in all of them. */
 export interface DiagnosedItem {
@@ -145,6 +145,16 @@ interface ChannelOf<N extends keyof DiagnosticsMessages> {
   publish(message: DiagnosticsMessages[N]): void;
 }
 
+/** A tracing channel, as far as it is used here: the parameters of Node's type differ between versions of its declarations. */
+interface TraceOf<M extends object> {
+  readonly hasSubscribers: boolean;
+  readonly start: { runStores(message: M, run: () => void): void };
+  readonly end: { publish(message: M): void };
+  readonly asyncStart: { publish(message: M): void };
+  readonly asyncEnd: { publish(message: M): void };
+  readonly error: { publish(message: M): void };
+}
+
 function open<N extends keyof DiagnosticsMessages>(name: N): ChannelOf<N> {
   return channel(name);
 }
@@ -152,7 +162,7 @@ function open<N extends keyof DiagnosticsMessages>(name: N): ChannelOf<N> {
 export const itemSubmit: ChannelOf<'leasepool:item:submit'> = open('leasepool:item:submit');
 export const itemSend: ChannelOf<'leasepool:item:send'> = open('leasepool:item:send');
 export const itemSettle: ChannelOf<'leasepool:item:settle'> = open('leasepool:item:settle');
-export const batchTrace: TracingChannel<unknown, BatchMessage> = tracingChannel('leasepool:batch');
+export const batchTrace: TraceOf<BatchMessage> = tracingChannel('leasepool:batch');
 export const leaseAcquire: ChannelOf<'leasepool:lease:acquire'> = open('leasepool:lease:acquire');
 export const leaseExpire: ChannelOf<'leasepool:lease:expire'> = open('leasepool:lease:expire');
 export const leaseLose: ChannelOf<'leasepool:lease:lose'> = open('leasepool:lease:lose');

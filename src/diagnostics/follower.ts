@@ -1,3 +1,4 @@
+import { WeakMap } from '../ground/globals.ts';
 import { type Job, type JobAccount, keepLastPromise } from '../job/job.ts';
 import { type DiagnosedItem, type ItemSettleMessage, itemSend, itemSettle, itemSubmit } from './channels.ts';
 

@@ -4,6 +4,8 @@
  * again.
  */
 
+import { Array, Float32Array, Math, Uint32Array } from '../ground/globals.ts';
+
 /** The window of the histograms in the stats, in seconds. */
 export const windowSeconds = 60;
 const sliceCount = 6;

@@ -1,5 +1,6 @@
 import type { Clock } from '../ground/clock.ts';
 import type { ExecutorBackend } from './executor.ts';
+import { Object } from '../ground/globals.ts';
 import { WorkerPool } from './pool.ts';
 import type { Spawn } from './port.ts';
 import { spawnInline } from './port-loopback.ts';

@@ -1,6 +1,7 @@
 import { sharedNow } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { TimeoutError } from '../ground/errors.ts';
+import { Map } from '../ground/globals.ts';
 import type { HostProgress } from '../wire/progress.ts';
 import type { HeldCall, InFlight } from './in-flight.ts';
 
@@ -53,10 +54,19 @@ export class CallEnder {
     if (this.#inFlight.stateOf(call) === 'begun') {
       // First, so that the worker cannot go on to another call while it is being ended.
       const notBegun = this.#inFlight.takeBackLast(Infinity);
-      if (this.#inFlight.stateOf(call) === 'begun') this.#worker.endWith(call, reason);
+      if (this.#inFlight.stateOf(call) === 'begun') this.#endWith(call, reason);
       this.#worker.giveBack(notBegun);
     }
     if (this.#inFlight.stateOf(call) === 'finished') this.#awaitAnswer(call, reason);
+  }
+
+  #endWith(call: HeldCall, reason: unknown): void {
+    // The worker keeps time of calls with a limit only.
+    call.ranMs =
+      call.timeoutSeconds === undefined
+        ? this.#deadlines.now() - this.#inFlight.runningSinceMs
+        : this.#progress.runningMs(sharedNow());
+    this.#worker.endWith(call, reason);
   }
 
   #awaitAnswer(call: HeldCall, reason: unknown): void {
@@ -64,7 +74,7 @@ export class CallEnder {
       const notBegun = this.#inFlight.takeBackLast(Infinity);
       // A call that runs may be why: results wait for company while calls are short.
       if (this.#inFlight.isRunning) this.#awaitAnswer(call, reason);
-      else this.#worker.endWith(call, reason);
+      else this.#endWith(call, reason);
       this.#worker.giveBack(notBegun);
     };
     this.#set(call, this.#deadlines.now() + answerMs, giveUp);

@@ -1,5 +1,6 @@
-/** How many calls one message carries. Pure. */
+/** How many calls one message carries, and how many a worker without work takes from another. Pure. */
 
+import { Math } from '../ground/globals.ts';
 import { inFlightLimit } from '../wire/progress.ts';
 
 /** Chunks a worker has at once: the next is there when one ends. */
@@ -19,9 +20,37 @@ const maxChunkMs = 1;
 export function chunkSize(queued: number, workers: number, costMs: number | undefined): number {
   if (costMs === undefined) return 1;
   const share = Math.ceil(queued / (2 * workers));
-  const worthwhile = Math.ceil(messageMs / costMs);
   const longest = Math.max(1, Math.floor(maxChunkMs / costMs));
-  return Math.min(queued, maxChunk, longest, Math.max(share, worthwhile));
+  return Math.min(queued, maxChunk, longest, Math.max(share, worthMessage(costMs)));
+}
+
+/** How many calls of so much each are worth a message; of a task not seen yet it is one. */
+export function worthMessage(costMs: number | undefined): number {
+  return costMs === undefined ? 1 : Math.ceil(messageMs / costMs);
+}
+
+/** Calls that no worker has begun. */
+export interface Backlog {
+  readonly calls: number;
+  /** What they will take, about; `Infinity` when that is not known. */
+  readonly workMs: number;
+  /** For how long the oldest of them have been with their worker. */
+  readonly ageMs: number;
+}
+
+/** An estimate may be wrong: what has been with a worker for so long is worth a message, whatever it is taken to cost. */
+export const longestBacklogMs = 1;
+
+/**
+ * How many calls of a backlog go to workers that idle, by work stealing: their share, when that is worth a message. A chunk
+ * that was sent as one message is so not halved at once, and yet no worker idles for long beside calls not begun.
+ * @param idle workers without work
+ * @param busy workers that would make the calls otherwise; when there are none, all of them go
+ */
+export function stealSize({ calls, workMs, ageMs }: Backlog, idle: number, busy: number): number {
+  const share = Math.ceil((calls * idle) / (idle + busy));
+  const isWorthMessage = workMs * share >= messageMs * calls;
+  return isWorthMessage || busy === 0 || ageMs >= longestBacklogMs ? share : 0;
 }
 
 /** What a call of one task is taken to cost. */

@@ -1,5 +1,5 @@
 import { WorkerCrashedError } from '../ground/errors.ts';
-import type { CallState } from '../wire/progress.ts';
+import type { LostCall } from './in-flight.ts';
 
 /** How a worker ended. */
 export interface WorkerExit {
@@ -17,15 +17,19 @@ export function describeExit({ pool, exitCode, signal }: WorkerExit): string {
 }
 
 const whatBecameOfIt = {
+  loading: 'was loading its module',
   queued: 'had not begun, but its transferred memory is gone',
   running: 'was running',
   finished: 'had finished, but its result is lost',
+  fatal: 'had not begun, as with the workers before that ended when they were sent it',
 } as const;
 
-/** What a call gets whose worker has died. */
-export function crashOf(exit: WorkerExit, state: CallState): WorkerCrashedError {
-  const phase = state === 'begun' ? 'running' : state === 'finished' ? 'finished' : 'queued';
+/** What a call gets whose worker has died. @param state `"fatal"`: others have died before it was begun, too */
+export function crashOf(exit: WorkerExit, state: LostCall['state'] | 'fatal'): WorkerCrashedError {
+  const isRunning = state === 'begun' || state === 'loading';
+  const phase = isRunning ? 'running' : state === 'finished' ? 'finished' : 'queued';
   const { exitCode, signal, cause } = exit;
   const details = { phase, exitCode, signal, ...(cause === undefined ? {} : { cause }) } as const;
-  return new WorkerCrashedError(`${describeExit(exit)}; the job ${whatBecameOfIt[phase]}`, details);
+  const what = state === 'loading' || state === 'fatal' ? state : phase;
+  return new WorkerCrashedError(`${describeExit(exit)}; the job ${whatBecameOfIt[what]}`, details);
 }

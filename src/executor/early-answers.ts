@@ -1,3 +1,4 @@
+import { Map } from '../ground/globals.ts';
 import type { AnswerFrame } from '../wire/frame.ts';
 
 /** Answers that came before those that stand before them, which could not be read: each waits for its turn. */
@@ -6,6 +7,13 @@ export class EarlyAnswers {
 
   keep(frame: AnswerFrame): void {
     this.#frames.set(frame.first, frame);
+  }
+
+  /** Whether the call with this index is answered. */
+  has(index: number): boolean {
+    for (const { first, values } of this.#frames.values())
+      if (first <= index && index < first + values.length) return true;
+    return false;
   }
 
   /** Those that answer the call with this index and what follows it. */

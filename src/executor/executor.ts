@@ -50,8 +50,16 @@ export interface Executor {
   readonly ready?: Promise<void> | undefined;
   /** Resolves when the pool can run nothing any more; the manager then retires it. Never rejects. A backend that cannot break leaves it out. */
   readonly broken?: Promise<Error> | undefined;
-  /** Ends the pool: calls not begun settle as `"returned"`; running ones get `timeoutSeconds`. Resolves when nothing of it is left. */
+  /**
+   * Ends the pool: calls not begun settle as `"returned"`; running ones get `timeoutSeconds`. Resolves when nothing of
+   * it is left, or nothing but what {@link leftBehind} tells of.
+   */
   shutdown(options: { readonly timeoutSeconds: number }): Promise<void>;
+  /**
+   * While workers are left that cannot be ended (each is in a native call): resolves when they have ended. Until then
+   * the pool counts as one of the manager's, also after its shutdown. A backend that can end every worker leaves it out.
+   */
+  readonly leftBehind?: Promise<void> | undefined;
 }
 
 /** What a pool tells of the time its work takes, for the manager's stats. Optional: what is not told is not in them. */

@@ -1,6 +1,8 @@
 import { TimeoutError } from '../ground/errors.ts';
+import { Array, Math, Set } from '../ground/globals.ts';
 import { type CallState, type HostProgress, inFlightLimit } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
+import type { Backlog } from './chunk.ts';
 import type { ExecutorCall } from './executor.ts';
 
 /** A call that a pool holds. */
@@ -9,6 +11,10 @@ export interface HeldCall extends ExecutorCall {
   seat?: number;
   /** What it was to move has left this thread: it cannot be sent again. */
   hasMoved?: boolean;
+  /** Workers that ended before they began anything, when it was in the message they had to begin next. It may be why, so it goes alone. */
+  fruitlessSends?: number;
+  /** How long it ran, once it has been ended. */
+  ranMs?: number;
 }
 
 /** What one message carried. */
@@ -16,7 +22,11 @@ interface Chunk {
   readonly first: number;
   /** Index behind its last call. */
   readonly end: number;
+  /** All it carried, also what was taken back. */
+  readonly calls: readonly HeldCall[];
   readonly sentAtMs: number;
+  /** What each of its calls is taken to cost; `Infinity` when that is not known. */
+  readonly callMs: number;
   /** The task of all its calls, when they have one. */
   readonly task: ResolvedTask | undefined;
   /** Tasks it made known to the worker. */
@@ -30,6 +40,12 @@ export interface Unsent {
   /** It was one call. */
   readonly wasAlone: boolean;
   readonly newTasks: readonly ResolvedTask[];
+}
+
+/** A call whose worker is gone. */
+export interface LostCall {
+  readonly call: HeldCall;
+  readonly state: CallState | 'loading';
 }
 
 const mask = inFlightLimit - 1;
@@ -49,6 +65,7 @@ export class InFlight {
   #first = 0;
   #end = 0;
   #held = 0;
+  #answeredAtMs = 0;
 
   /** @param onLeave told of every call that leaves, whatever became of it */
   constructor(worker: number, progress: HostProgress, onLeave: (call: HeldCall) => void) {
@@ -84,6 +101,11 @@ export class InFlight {
     return this.#chunks.length;
   }
 
+  /** Since when the call that runs may have been running: it was sent, and the one before it answered. */
+  get runningSinceMs(): number {
+    return Math.max(this.#chunks[0]?.sentAtMs ?? 0, this.#answeredAtMs);
+  }
+
   /** The task that is answered next, when its whole chunk has one. */
   get task(): ResolvedTask | undefined {
     return this.#chunks[0]?.task;
@@ -100,6 +122,7 @@ export class InFlight {
     task: ResolvedTask | undefined,
     newTasks: readonly ResolvedTask[],
     sentAtMs: number,
+    callMs: number = Infinity,
   ): void {
     const first = this.#end;
     for (const call of calls) {
@@ -109,7 +132,7 @@ export class InFlight {
       if (call.transfer.length > 0) call.hasMoved = true;
     }
     this.#held += calls.length;
-    this.#chunks.push({ first, end: this.#end, sentAtMs, task, newTasks });
+    this.#chunks.push({ first, end: this.#end, calls, sentAtMs, callMs, task, newTasks });
   }
 
   /** The next answer has come. @returns its call; `undefined` for a gap */
@@ -120,14 +143,20 @@ export class InFlight {
     return call;
   }
 
+  /** The call at an index; `undefined` for a gap. */
+  at(index: number): HeldCall | undefined {
+    return index >= this.#first && index < this.#end ? this.#calls[index & mask] : undefined;
+  }
+
   /** Somebody wanted the call back that is answered next. */
   get isNextWanted(): boolean {
     const next = this.#calls[this.#first & mask];
     return next !== undefined && this.#wanted.has(next);
   }
 
-  /** @returns when the first chunk that has now been answered as a whole was sent; `undefined` when none has */
-  endChunks(): number | undefined {
+  /** Answers have come. @returns when the first chunk that has now been answered as a whole was sent; `undefined` when none has */
+  endChunks(now: number = this.#answeredAtMs): number | undefined {
+    this.#answeredAtMs = now;
     const sentAtMs = this.#chunks[0]?.sentAtMs;
     const before = this.#chunks.length;
     while (this.#chunks.length > 0 && this.#chunks[0].end <= this.#first) this.#chunks.shift();
@@ -159,10 +188,51 @@ export class InFlight {
     return taken.reverse();
   }
 
+  /** What the worker has not begun and can go elsewhere. */
+  backlog(now: number): Backlog {
+    const firstNotBegun = this.#firstNotBegun();
+    let calls = 0;
+    let workMs = 0;
+    let ageMs = 0;
+    for (const { first, end, sentAtMs, callMs } of this.#chunks) {
+      let count = 0;
+      for (let index = Math.max(first, firstNotBegun); index < end; index++) {
+        const call = this.#calls[index & mask];
+        if (call !== undefined && call.hasMoved !== true) count++;
+      }
+      if (count === 0) continue;
+      calls += count;
+      workMs += count * callMs;
+      ageMs = Math.max(ageMs, now - sentAtMs);
+    }
+    return { calls, workMs, ageMs };
+  }
+
+  /** By bisection: to look at one call takes a system call where the worker is a process. */
+  #firstNotBegun(): number {
+    let low = this.#first;
+    let high = this.#end;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      let index = middle;
+      // One that was taken back says nothing of how far the worker has come.
+      while (index >= low && this.#progress.stateOf(index) === 'taken back') index--;
+      if (index >= low && this.#progress.stateOf(index) === 'queued') high = index;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** The index of a call that is here. */
+  indexOf(call: HeldCall): number | undefined {
+    const place = call.seat! & mask;
+    return this.#calls[place] === call ? this.#indexAt(place) : undefined;
+  }
+
   /** How far the worker has come with a call; `undefined` when it is not here. */
   stateOf(call: HeldCall): CallState | undefined {
-    const place = call.seat! & mask;
-    return this.#calls[place] === call ? this.#progress.stateOf(this.#indexAt(place)) : undefined;
+    const index = this.indexOf(call);
+    return index === undefined ? undefined : this.#progress.stateOf(index);
   }
 
   /** Whether the worker makes one of the calls just now. */
@@ -189,12 +259,32 @@ export class InFlight {
     return unsent;
   }
 
-  /** The worker is gone. @returns what it had, up to index `end`, with how far it had come */
-  takeLost(end: number = this.#end): { call: HeldCall; state: CallState }[] {
-    const states: CallState[] = [];
+  /**
+   * @returns the calls of the message the worker had to begin next, when it had begun nothing of all it has; those that
+   * were taken back are among them, since the message may have ended the worker before that
+   */
+  nextIfNoneBegan(): readonly HeldCall[] {
+    const next = this.#chunks[0];
+    if (next === undefined || next.first < this.#first) return [];
+    for (let index = this.#first; index < this.#end; index++) {
+      const call = this.#calls[index & mask];
+      if (call !== undefined && this.#progress.stateOf(index) !== 'queued') return [];
+    }
+    return next.calls;
+  }
+
+  /**
+   * The worker is gone.
+   * @param loading the call whose module it was loading
+   * @returns what it had, up to index `end`, with how far it had come
+   */
+  takeLost(end: number = this.#end, loading?: HeldCall): LostCall[] {
+    const states: LostCall['state'][] = [];
     for (let index = this.#first; index < end; index++) {
       const call = this.#calls[index & mask];
-      if (call !== undefined) states.push(this.#stateWhenLost(index, call));
+      if (call === undefined) continue;
+      const state = this.#stateWhenLost(index, call);
+      states.push(state === 'queued' && call === loading ? 'loading' : state);
     }
     const calls = this.#takeOut(this.#first, end);
     this.#first = end;

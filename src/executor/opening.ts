@@ -1,5 +1,6 @@
 import { BrokenExecutorError, isBrokenExecutor, NotStartedError } from '../ground/errors.ts';
 import type { Executor, ExecutorCall, SubmitReceipt } from './executor.ts';
+import { Error, Promise, String, TypeError } from '../ground/globals.ts';
 
 /** An executor must not throw, and says what it took; one from another package might not. */
 export function submitGuarded(executor: Executor, calls: readonly ExecutorCall[]): SubmitReceipt {
@@ -60,6 +61,10 @@ export class OpeningExecutor implements Executor {
     const executor = this.#executor;
     if (executor === undefined) return () => {};
     return executor.endCalls === undefined ? undefined : (calls, reason) => executor.endCalls!(calls, reason);
+  }
+
+  get leftBehind(): Promise<void> | undefined {
+    return this.#executor?.leftBehind;
   }
 
   async shutdown(options: { readonly timeoutSeconds: number }): Promise<void> {

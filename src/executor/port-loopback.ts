@@ -1,8 +1,11 @@
-import { MessageChannel, type MessagePort, type TransferListItem } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { encodeErrors } from '../wire/error-codec.ts';
 import type { Boot, WorkerFrame } from '../wire/frame.ts';
+import { postFrame, received } from '../wire/post.ts';
 import { ProgressWords } from '../wire/progress-words.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
 import type { Spawn } from './port.ts';
+import { queueMicrotask, URL } from '../ground/globals.ts';
 
 /** What `worker/entry-inline` exports: it is reached by URL, as every worker entry is. */
 interface InlineEntry {
@@ -13,6 +16,7 @@ interface InlineEntry {
 export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) => {
   const progress = new ProgressWords();
   const { port1: port, port2 } = new MessageChannel();
+  const boot: Boot = { asyncTasks, preload, workerData: encodeErrors([workerData]) };
   let ended = false;
   const end = (error?: unknown): void => {
     if (ended) return;
@@ -22,17 +26,16 @@ export const spawnInline: Spawn = ({ asyncTasks, preload, workerData }, events) 
     // Its jobs cannot be interrupted, but what they answer is not heard any more.
     queueMicrotask(() => events.exit(undefined, undefined));
   };
-  port.on('message', (frame: WorkerFrame) => events.frame(frame));
+  port.on('message', (frame: WorkerFrame) => events.frame(received(frame)));
   port.on('messageerror', (error) => events.unreadable(error));
   const entry = new URL('../worker/entry-inline.js', import.meta.url);
   const started = import(entry.href) as Promise<InlineEntry>;
-  started
-    .then(({ serveInline }) => serveInline(port2, { asyncTasks, preload, workerData }, progress))
-    .catch(end);
+  started.then(({ serveInline }) => serveInline(port2, boot, progress)).catch(end);
   return {
     progress,
-    post: (frame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
+    post: (frame, transfer) => postFrame(port, frame, transfer),
     keepAlive: (on) => (on ? port.ref() : port.unref()),
+    end: () => end(),
     kill: () => end(),
   };
 };

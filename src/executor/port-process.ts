@@ -1,39 +1,55 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { type ChildProcess, fork, type ForkOptions } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, rmdirSync, unlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock, type Timer } from '../ground/clock.ts';
-import { decodeThrow } from '../wire/error-codec.ts';
+import { withoutPrototype } from '../ground/without-prototype.ts';
+import { decodeThrow, encodeErrors } from '../wire/error-codec.ts';
+import { frameToBytes } from '../wire/frame-bytes.ts';
 import { FrameReader } from '../wire/frame-stream.ts';
-import type { Boot, DyingFrame, WorkerFrame } from '../wire/frame.ts';
+import { type Boot, type DyingFrame, hasField, type HostFrame, type WorkerFrame } from '../wire/frame.ts';
 import { HostProgressFile } from '../wire/progress-file.ts';
-import { toBytes } from '../wire/serialize.ts';
+import { assertTravels, toBytes } from '../wire/serialize.ts';
+import { markEnvironment } from '../task/worker-state.ts';
 import type { WorkerSettings } from './executor.ts';
-import { flagsForProcess } from './inherited-flags.ts';
+import { settingsForProcess } from './inherited-flags.ts';
 import type { Spawn } from './port.ts';
+import { Error, Math, Object, process, URL } from '../ground/globals.ts';
 
 /** How long the last answers of a process may take to arrive once it has exited. */
 const lastAnswersMs = 500;
+/** How long a process that can be told nothing any more may take to end. */
+const disconnectedMs = 1_000;
 
 /**
  * A child process. It gets its frames over Node's channel, and writes its answers to a pipe synchronously: what has
  * been written arrives whatever happens to the process next.
  */
 export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, workerOptions }, events) => {
-  const progressFd = openUnlinked();
-  const child = forkWorker(progressFd, workerOptions);
-  const progress = new HostProgressFile(progressFd);
+  const boot: Boot = { asyncTasks, preload, workerData: encodeErrors([workerData]) };
+  const firstMessage = toBytes({ name, parent: process.pid, boot });
+  const { progressFd, progress, child } = startChild(workerOptions);
   let hasEnded = false;
-  let lastAnswers: Timer | undefined;
+  /** Runs out when the last answers, or the end, have been waited for long enough. */
+  let overdue: Timer | undefined;
   const end = (exitCode: number | null, signal: string | null): void => {
     if (hasEnded) return;
     hasEnded = true;
-    lastAnswers?.cancel();
+    overdue?.cancel();
     answers?.destroy();
-    events.exit(exitCode ?? undefined, signal ?? undefined);
-    closeSync(progressFd);
+    try {
+      events.exit(exitCode ?? undefined, signal ?? undefined);
+    } finally {
+      closeSync(progressFd);
+    }
+  };
+  const kill = (): void => void child.kill('SIGKILL');
+  const send = (bytes: Buffer): void => {
+    if (child.connected) child.send(bytes, ignore);
+    // It has closed its channel. As a rule it ends for that; nothing is heard of it that could be waited for.
+    else overdue ??= systemClock.setTimer(kill, disconnectedMs);
   };
   child.on('error', (error) => {
     events.failed(error);
@@ -46,7 +62,7 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
     (error) => events.unreadable(error),
   );
   const receive = (frame: WorkerFrame | DyingFrame): void => {
-    if ('dying' in frame) events.failed(decodeThrow(frame.dying));
+    if (hasField(frame, 'dying')) events.failed(decodeThrow(frame.dying));
     else events.frame(frame);
   };
   answers?.on('data', (bytes: Buffer) => reader.push(bytes));
@@ -55,25 +71,23 @@ export const spawnProcess: Spawn = ({ name, asyncTasks, preload, workerData, wor
     if (answers === undefined || answers.readableEnded) return end(exitCode, signal);
     answers.once('end', () => end(exitCode, signal));
     // Something that a job started may hold the pipe open.
-    lastAnswers = systemClock.setTimer(() => end(exitCode, signal), lastAnswersMs);
+    overdue?.cancel();
+    overdue = systemClock.setTimer(() => end(exitCode, signal), lastAnswersMs);
   });
-  const boot: Boot = { asyncTasks, preload, workerData };
-  if (child.connected) child.send(toBytes({ name, parent: process.pid, boot }), ignore);
+  if (child.connected) child.send(firstMessage, ignore);
 
   return {
     progress,
-    copies: toBytes,
-    post: (frame) => {
-      const bytes = toBytes(frame);
-      if (child.connected) child.send(bytes, ignore);
-    },
+    copies: assertTravels,
+    post: (frame) => send(frameToBytes(frame)),
     keepAlive: (on) => {
       for (const handle of [child, child.channel, answers]) {
         if (on) handle?.ref();
         else handle?.unref();
       }
     },
-    kill: () => void child.kill('SIGKILL'),
+    end: () => send(toBytes({ end: true } satisfies HostFrame)),
+    kill,
   };
 };
 
@@ -82,19 +96,34 @@ type AnswerStream = Readable & { ref(): void; unref(): void };
 /** A child that is gone takes no message; its exit settles what it had. */
 const ignore = (): void => {};
 
-/** @throws when the options cannot work; the descriptor is closed then */
-function forkWorker(progressFd: number, options: WorkerSettings | undefined): ChildProcess {
+interface Started {
+  readonly progressFd: number;
+  readonly progress: HostProgressFile;
+  readonly child: ChildProcess;
+}
+
+/** The child last: what cannot be had is missed before there is one. @throws then, and leaves nothing behind */
+function startChild(options: WorkerSettings | undefined): Started {
+  const progressFd = openUnlinked();
   try {
-    return fork(entryFile(), [], {
-      serialization: 'advanced',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
-      execArgv: [...(options?.execArgv ?? flagsForProcess()), ...limitFlags(options?.resourceLimits)],
-      ...(typeof options?.env === 'object' ? { env: options.env } : {}),
-    });
+    const progress = new HostProgressFile(progressFd);
+    return { progressFd, progress, child: forkWorker(progressFd, options) };
   } catch (error) {
     closeSync(progressFd);
     throw error;
   }
+}
+
+function forkWorker(progressFd: number, options: WorkerSettings | undefined): ChildProcess {
+  const { execArgv, env } = settingsForProcess(options);
+  markEnvironment(env);
+  const settings: ForkOptions = {
+    serialization: 'advanced',
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc', 'pipe', progressFd],
+    execArgv: [...execArgv, ...limitFlags(options?.resourceLimits)],
+    env,
+  };
+  return fork(entryFile(), [], withoutPrototype(settings));
 }
 
 /** Looked for here, because a child without it would tell its own stderr only. */
@@ -114,12 +143,15 @@ function limitFlags(limits: WorkerSettings['resourceLimits']): string[] {
   return flags;
 }
 
-/** A file that has no name any more: it goes when both processes have closed it. */
+/** A file that has no name any more: it goes when both processes have closed it. @throws when it cannot be made; then nothing of it is left */
 function openUnlinked(): number {
   const folder = mkdtempSync(join(tmpdir(), 'leasepool-'));
+  const path = join(folder, 'progress');
   try {
-    return openSync(join(folder, 'progress'), 'w+');
+    const fd = openSync(path, 'wx+');
+    unlinkSync(path);
+    return fd;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    rmdirSync(folder); // Not `rmSync()`, which needs a descriptor: there may be none left.
   }
 }

@@ -12,7 +12,9 @@ export interface WorkerPort {
   post(frame: HostFrame, transfer: readonly object[]): void;
   /** Whether the process stays alive for this worker's sake. */
   keepAlive(on: boolean): void;
-  /** Ends the worker; `exit` is called once it has ended. */
+  /** Asks a worker that has nothing to do to end by itself; `exit` is called once it has ended. */
+  end(): void;
+  /** Ends the worker on the spot; `exit` is called once it has ended. */
   kill(): void;
 }
 

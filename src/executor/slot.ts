@@ -1,19 +1,22 @@
-import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { notCloneable } from '../wire/cloneable.ts';
-import { decodeThrow, type EncodedThrow } from '../wire/error-codec.ts';
-import type { AnswerFrame, WorkerFrame } from '../wire/frame.ts';
+import type { Deadlines } from '../ground/deadline.ts';
+import { decodeThrow } from '../wire/error-codec.ts';
+import { hasField, type UnreadFrame, type WorkerFrame } from '../wire/frame.ts';
 import { packCalls, TaskNumbers } from '../wire/pack.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { refuseDetached } from '../wire/transfer.ts';
-import { unpackTrees } from '../wire/trees.ts';
-import { CallEnder } from './call-ender.ts';
-import { chunksPerWorker } from './chunk.ts';
+import { CallEnder, type EndedWorker } from './call-ender.ts';
+import { type Backlog, chunksPerWorker } from './chunk.ts';
 import { crashOf, describeExit, type WorkerExit } from './crash.ts';
-import { EarlyAnswers } from './early-answers.ts';
 import type { ExecutorCreateOptions } from './executor.ts';
-import { type HeldCall, InFlight, returnTo } from './in-flight.ts';
+import { type HeldCall, InFlight, type LostCall } from './in-flight.ts';
+import { type LoadingWorker, LoadWatch } from './load-watch.ts';
+import { isFatal } from './lost-calls.ts';
 import type { Spawn, WorkerPort } from './port.ts';
+import { ResultChannel } from './result-channel.ts';
 import { TransportTime } from './transport-time.ts';
+import { refusal, type Unsendable, unreadable } from './unsendable.ts';
+import { WorkerLife } from './worker-life.ts';
+import { Error } from '../ground/globals.ts';
 
 /** What a slot tells its pool. */
 export interface SlotOwner {
@@ -25,22 +28,18 @@ export interface SlotOwner {
   slotMeasured(task: ResolvedTask, calls: number, workMs: number): void;
   /** These calls were never begun. They are to go elsewhere. */
   slotGaveBack(calls: readonly HeldCall[]): void;
-  /** The worker has ended, or cannot be ended. `failure` is why, unless it was asked to end. Told once. */
+  /** The worker has ended. `failure` is why, unless it was asked to end. */
   slotDown(slot: Slot, failure: unknown): void;
+  /** The worker cannot be ended: nobody waits for it any more. `failure` as above. */
+  slotLeftBehind(slot: Slot, failure: unknown): void;
+  /** A worker that was left behind has ended after all. */
+  slotGone(slot: Slot): void;
 }
-
-export interface Unsendable {
-  readonly call: HeldCall;
-  readonly reason: Error;
-}
-
-/** How long a worker that did not come up may take to end. */
-const endMs = 1_000;
 
 /** One worker: its life, and the messages to and from it. */
 export class Slot {
   readonly number: number;
-  /** Whether it has ever begun a call. One that has can only have died of a job, not of its start. */
+  /** Whether it has ever begun a call, or loaded a module for one. Then it can only have died of that, not of its start. */
   proven = false;
   readonly #owner: SlotOwner;
   readonly #options: ExecutorCreateOptions;
@@ -49,18 +48,17 @@ export class Slot {
   readonly #inFlight: InFlight;
   readonly #ender: CallEnder;
   readonly #taskNumbers = new TaskNumbers();
-  #state: 'starting' | 'up' | 'ending' | 'down' = 'starting';
-  #startDeadline: Deadline;
+  readonly #life: WorkerLife;
+  readonly #loads: LoadWatch;
   /** Why the worker is ending, as far as it has been told. */
   #failure: unknown;
   /** Why it was asked to. */
   #endReason: Error | undefined;
+  /** Its end is blamed on a call that it had not begun. */
+  hasBlamed = false;
   /** A getter in an argument may run while it is copied, and submit in turn: not to this worker then. */
   #isPosting = false;
-  /** Answers up to here come once more, singly, because some could not be read. */
-  #resending: 'no' | 'asked' | number = 'no';
-  /** Answers behind those: what was read once is not taken from a second copy. */
-  readonly #early = new EarlyAnswers();
+  readonly #results: ResultChannel;
   readonly #transport: TransportTime;
 
   constructor(
@@ -78,22 +76,47 @@ export class Slot {
     this.#transport = new TransportTime(options.meter);
     this.#port = spawn(options, {
       frame: (frame) => this.#receive(frame),
-      unreadable: (error) => this.#unreadable(error),
+      unreadable: (error) => {
+        if (!this.#life.isLeftBehind) this.#results.receiveUnreadable(error);
+      },
       failed: (error) => (this.#failure ??= error),
       exit: (exitCode, signal) => this.#exited(exitCode, signal),
     });
     const { progress } = this.#port;
     this.#inFlight = new InFlight(number, progress, (call) => this.#ender.forget(call));
-    this.#ender = new CallEnder(deadlines, progress, this.#inFlight, {
-      endWith: (call, reason) => this.#endWith(call, reason),
-      giveBack: (calls) => owner.slotGaveBack(calls),
+    this.#results = new ResultChannel(this.#inFlight, {
+      callsRan: (task, calls, workMs) => this.#callsRan(task, calls, workMs),
+      callSkipped: (call) => owner.slotGaveBack([call]),
+      requestFrom: (resendFrom) => this.#port.post({ resendFrom }, []),
+      settled: () => this.#resultsSettled(),
     });
-    const startMs = options.startTimeoutSeconds * 1000;
-    this.#startDeadline = deadlines.set(now + startMs, (at) => this.#notUp(at), { keepsAlive: true });
+    const worker: EndedWorker & LoadingWorker = {
+      kill: () => this.kill(),
+      endWith: (call, reason) => this.#endWith(call, reason),
+      reject: (call, reason) => this.#reject(call, reason),
+      giveBack: (calls) => owner.slotGaveBack(calls),
+    };
+    this.#ender = new CallEnder(deadlines, progress, this.#inFlight, worker);
+    this.#loads = new LoadWatch(deadlines, options.startTimeoutSeconds, this.#inFlight, worker);
+    this.#life = new WorkerLife(deadlines, options.startTimeoutSeconds * 1000, now, {
+      notUp: () => this.#notUp(),
+      notGone: () => this.kill(),
+      leftBehind: () => this.#leftBehind(),
+    });
   }
 
   get up(): boolean {
-    return this.#state === 'up';
+    return this.#life.isUp;
+  }
+
+  /** It was asked to end by itself. */
+  get isLeaving(): boolean {
+    return this.#life.isLeaving;
+  }
+
+  /** It loads the module of a call. */
+  get isLoading(): boolean {
+    return this.#loads.isLoading;
   }
 
   /** Nothing to answer. */
@@ -103,7 +126,7 @@ export class Slot {
 
   /** Chunks it can take now. */
   get room(): number {
-    return this.#state === 'up' && !this.#isPosting ? chunksPerWorker - this.#inFlight.chunks : 0;
+    return this.#life.isUp && !this.#isPosting ? chunksPerWorker - this.#inFlight.chunks : 0;
   }
 
   /** Calls it has begun or will. */
@@ -111,13 +134,19 @@ export class Slot {
     return this.#inFlight.held;
   }
 
+  /** What it has not begun and can go elsewhere. */
+  backlog(now: number): Backlog {
+    return this.#inFlight.backlog(now);
+  }
+
   /**
    * Sends a chunk; there must be room for it.
+   * @param callMs what each of its calls is taken to cost; `Infinity` when that is not known
    * @returns the calls that cannot be sent, with the reason; nothing of them has moved
    */
-  send(calls: readonly HeldCall[], now: number): Unsendable[] {
+  send(calls: readonly HeldCall[], now: number, callMs: number = Infinity): Unsendable[] {
     if (this.idle) this.#port.keepAlive(true);
-    const error = this.#post(calls, now);
+    const error = this.#post(calls, now, callMs);
     const unsendable =
       error === undefined
         ? []
@@ -146,42 +175,48 @@ export class Slot {
     this.#ender.end(call, reason);
   }
 
-  /** @param reason what the call it runs is told as the cause */
+  /** Asks an idle worker to end by itself, and ends it when it has not done so in time. */
+  end(): void {
+    if (this.#life.isAskedToEnd()) this.#port.end();
+  }
+
+  /**
+   * Ends the worker; one that cannot be ended within a second is left behind.
+   * @param reason what the call it runs is told as the cause
+   */
   kill(reason?: Error): void {
-    if (this.#state === 'ending' || this.#state === 'down') return;
-    this.#state = 'ending';
+    if (!this.#life.ends()) return;
     this.#endReason = reason;
-    this.#deadlines.clear(this.#startDeadline);
     this.#port.kill();
   }
 
-  /** The worker cannot be ended (it is in a long native call): nobody waits for it any more, and the process may end. */
-  abandon(): void {
-    this.#port.keepAlive(false);
-    const { name: pool } = this.#options;
-    const exit = { pool, exitCode: undefined, signal: undefined, cause: this.#endReason };
-    this.#owner.slotGaveBack(this.#settleLost(exit));
-  }
-
   #endWith(call: HeldCall, reason: unknown): void {
-    this.#logEnd(call, reason);
+    this.proven = true;
+    // A result that waits for an earlier one settles its call once the worker is gone.
+    if (this.#results.hasResultOf(call)) return this.kill();
     this.#inFlight.drop(call);
     this.kill();
+    this.#reject(call, reason);
+  }
+
+  #reject(call: HeldCall, reason: unknown): void {
+    this.#logEnd(call, reason);
     call.settle({ status: 'rejected', reason });
   }
 
-  #notUp(now: number): void {
+  #notUp(): void {
     this.#failure = new Error(`the worker was not up within ${this.#options.startTimeoutSeconds} s`);
     this.kill();
-    const cannotEnd = (): void => {
-      this.#port.keepAlive(false);
-      this.#down(this.#failure);
-    };
-    this.#startDeadline = this.#deadlines.set(now + endMs, cannotEnd, { keepsAlive: true });
+  }
+
+  #leftBehind(): void {
+    this.#port.keepAlive(false);
+    this.#owner.slotGaveBack(this.#settleLost(this.#exit(undefined, undefined)));
+    this.#owner.slotLeftBehind(this, this.#failure);
   }
 
   /** @returns why they could not be sent */
-  #post(calls: readonly HeldCall[], now: number): unknown {
+  #post(calls: readonly HeldCall[], now: number, callMs: number = Infinity): unknown {
     const inFlight = this.#inFlight;
     const newTasks: ResolvedTask[] = [];
     let task: ResolvedTask | undefined;
@@ -199,7 +234,7 @@ export class Slot {
     } finally {
       this.#isPosting = false;
     }
-    inFlight.add(calls, task, newTasks, now);
+    inFlight.add(calls, task, newTasks, now, callMs);
     for (const call of calls) this.#ender.watch(call, now);
     return undefined;
   }
@@ -213,69 +248,45 @@ export class Slot {
   }
 
   #receive(frame: WorkerFrame): void {
-    if ('values' in frame) this.#answered({ ...frame, values: unpackTrees(frame) });
-    else if ('resendingTo' in frame) this.#resending = frame.resendingTo;
-    else if ('unreadFrom' in frame) this.#sendUnread(frame.unreadFrom);
-    else if (frame.up) this.#cameUp();
+    if (this.#life.isLeftBehind) return;
+    if (hasField(frame, 'values')) this.#results.receive(frame);
+    else if (hasField(frame, 'resendingTo')) this.#results.retransmissionBegins(frame.resendingTo);
+    else if (hasField(frame, 'unreadFrom')) this.#sendUnread(frame);
+    else if (hasField(frame, 'leaving')) this.#life.leaves();
+    else if (hasField(frame, 'staying')) this.#stays();
+    else if (hasField(frame, 'loading')) {
+      this.proven = true;
+      this.#loads.follow(frame.loading);
+    } else if (frame.up) this.#cameUp();
     else {
       this.#failure = decodeThrow(frame.thrown!);
       this.kill();
     }
   }
 
+  #stays(): void {
+    this.#port.keepAlive(false);
+    this.#exited(0, undefined);
+  }
+
   #cameUp(): void {
-    if (this.#state !== 'starting') return;
-    this.#state = 'up';
-    this.#deadlines.clear(this.#startDeadline);
+    if (!this.#life.comesUp()) return;
     this.#port.keepAlive(false);
     this.#owner.slotUp(this);
   }
 
-  #answered(frame: AnswerFrame): void {
-    if (frame.first > this.#inFlight.first) this.#early.keep(frame);
-    else if (frame.first === this.#inFlight.first) this.#settle(frame);
-    this.#settleEarly();
-    this.#afterAnswers();
-  }
-
-  /** Answers that came before their turn, as far as it is their turn now. */
-  #settleEarly(): void {
-    const next = (): AnswerFrame | undefined => this.#early.take(this.#inFlight.first);
-    for (let frame = next(); frame !== undefined; frame = next()) this.#settle(frame);
-  }
-
-  #settle({ values, failed, workMs }: AnswerFrame): void {
+  #callsRan(task: ResolvedTask | undefined, calls: number, workMs: number): void {
     this.proven = true;
-    const { task } = this.#inFlight;
-    const passed = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
-    const made = values.length - passed;
-    if (made > 0) {
-      this.#transport.callsRan(made, workMs);
-      if (task !== undefined) this.#owner.slotMeasured(task, made, workMs);
-    }
-    let failure = 0;
-    for (let offset = 0; offset < values.length; offset++) {
-      if (failed?.[failure]?.offset === offset) this.#failed(failed[failure++].thrown);
-      else this.#inFlight.shift()?.settle({ status: 'fulfilled', value: values[offset] });
-    }
+    if (calls === 0) return;
+    this.#transport.callsRan(calls, workMs);
+    if (task !== undefined) this.#owner.slotMeasured(task, calls, workMs);
   }
 
-  /** The next call failed. Without an error: the worker passed over it, because it had been wanted back. */
-  #failed(thrown: EncodedThrow | undefined): void {
-    const wasWanted = this.#inFlight.isNextWanted;
-    const call = this.#inFlight.shift();
-    if (call === undefined) return;
-    if (thrown !== undefined) return call.settle({ status: 'rejected', reason: decodeThrow(thrown) });
-    if (wasWanted) returnTo(call);
-    else this.#owner.slotGaveBack([call]);
-  }
-
-  #afterAnswers(): void {
-    if (typeof this.#resending === 'number' && this.#inFlight.first >= this.#resending)
-      this.#resending = 'no';
-    const sentAtMs = this.#inFlight.endChunks();
+  #resultsSettled(): void {
+    const now = this.#deadlines.now();
+    const sentAtMs = this.#inFlight.endChunks(now);
     if (sentAtMs === undefined) return;
-    this.#transport.chunkAnswered(sentAtMs, this.#deadlines.now());
+    this.#transport.chunkAnswered(sentAtMs, now);
     this.#freed();
   }
 
@@ -284,22 +295,8 @@ export class Slot {
     this.#owner.slotFreed(this);
   }
 
-  /** Answers that cannot be read are asked for once more, singly; the one that is to blame is then alone. */
-  #unreadable(error: unknown): void {
-    if (this.#resending === 'asked') return; // A later frame, which comes once more as well.
-    if (this.#resending === 'no') {
-      this.#resending = 'asked';
-      this.#port.post({ resendFrom: this.#inFlight.first }, []);
-      return;
-    }
-    const answered = this.#inFlight.shift();
-    answered?.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
-    this.#settleEarly();
-    this.#afterAnswers();
-  }
-
   /** The worker could not read the calls from `index` on: they go once more, singly; the one that is to blame is then alone. */
-  #sendUnread(index: number): void {
+  #sendUnread({ unreadFrom: index, why }: UnreadFrame): void {
     const unsent = this.#inFlight.unsend(index);
     this.#taskNumbers.forget(unsent.flatMap(({ newTasks }) => newTasks));
     this.#port.post({ againFrom: index }, []);
@@ -308,60 +305,56 @@ export class Slot {
       unsent.flatMap(({ calls }) => calls),
       this.#deadlines.now(),
     );
-    const error = new RangeError('it nests deeper than the stack of the worker allows');
-    for (const call of guilty) unsendable.push({ call, reason: notCloneable('args', undefined, error) });
+    for (const call of guilty) unsendable.push(unreadable(call, this.#port, why));
     for (const { call, reason } of unsendable) call.settle({ status: 'rejected', reason });
     this.#freed();
   }
 
   #exited(exitCode: number | undefined, signal: string | undefined): void {
-    if (this.#state === 'down') return;
-    const wasAsked = this.#state === 'ending' && this.#failure === undefined;
-    const exit = { pool: this.#options.name, exitCode, signal, cause: this.#failure ?? this.#endReason };
-    this.#state = 'ending'; // Whoever hears of a call that is settled here may send another one at once: not to this worker.
-    this.#owner.slotGaveBack(this.#settleLost(exit));
-    this.#down(wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
+    const { isLeftBehind, isEnding, isDown, isUp } = this.#life;
+    if (isDown) return;
+    // It ended by itself: perhaps because of what it was sent last.
+    const suspects = isUp && !this.#loads.isLoading ? this.#inFlight.nextIfNoneBegan() : [];
+    this.#life.exits(); // Whoever hears of a call that is settled below may send another one at once: not to this worker.
+    if (isLeftBehind) {
+      this.#life.hasEnded();
+      return this.#owner.slotGone(this);
+    }
+    const wasAsked = isEnding && this.#failure === undefined;
+    const exit = this.#exit(exitCode, signal);
+    const lost = this.#settleLost(exit);
+    const isAlone = suspects.length === 1;
+    const fatal = suspects.filter((call) => isFatal(call, isAlone) && lost.includes(call));
+    this.hasBlamed = fatal.length > 0;
+    for (const call of fatal) this.#crash(call, exit, 'fatal');
+    this.#owner.slotGaveBack(lost.filter((call) => !fatal.includes(call)));
+    this.#life.hasEnded();
+    this.#owner.slotDown(this, wasAsked ? undefined : (this.#failure ?? new Error(describeExit(exit))));
   }
 
-  #down(failure: unknown): void {
-    this.#state = 'down';
-    this.#deadlines.clear(this.#startDeadline);
-    this.#owner.slotDown(this, failure);
+  #exit(exitCode: number | undefined, signal: string | undefined): WorkerExit {
+    const { name: pool } = this.#options;
+    return { pool, exitCode, signal, cause: this.#failure ?? this.#endReason };
   }
 
-  /** Settles what was with the worker: what has been answered before its turn, and the rest by what it had begun. @returns the calls that can go elsewhere */
+  /** @returns the calls that can go elsewhere */
   #settleLost(exit: WorkerExit): HeldCall[] {
-    const givenBack: HeldCall[] = [];
-    for (const early of this.#early.takeAll()) {
-      if (early.first < this.#inFlight.first) continue;
-      givenBack.push(...this.#settleLostTo(early.first, exit));
-      this.#settle(early);
-    }
-    givenBack.push(...this.#settleLostTo(this.#inFlight.end, exit));
+    const givenBack = this.#results.settleLost(this.#loads.call, (call, state) =>
+      this.#crash(call, exit, state),
+    );
+    this.#loads.ends();
     return givenBack;
   }
 
-  #settleLostTo(end: number, exit: WorkerExit): HeldCall[] {
-    const givenBack: HeldCall[] = [];
-    for (const { call, state } of this.#inFlight.takeLost(end)) {
-      if (state === 'begun' || state === 'finished') this.proven = true;
-      if (state === 'taken back') returnTo(call);
-      else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
-      else {
-        const reason = crashOf(exit, state);
-        this.#logEnd(call, reason);
-        call.settle({ status: 'rejected', reason });
-      }
-    }
-    return givenBack;
+  #crash(call: HeldCall, exit: WorkerExit, state: LostCall['state'] | 'fatal'): void {
+    if (state === 'begun' || state === 'finished') this.proven = true;
+    const reason = crashOf(exit, state);
+    this.#logEnd(call, reason);
+    call.settle({ status: 'rejected', reason });
   }
 
   #logEnd({ owner, task }: HeldCall, error: unknown): void {
     const fields = { pool: this.#options.name, worker: this.number, owner, task: task.name, error };
     this.#options.logger.warn('a job ended with its worker', fields);
   }
-}
-
-function refusal(call: HeldCall, error: unknown, port: WorkerPort): Unsendable {
-  return { call, reason: notCloneable('args', call.args, error, port.copies) };
 }

@@ -1,4 +1,5 @@
 import { BrokenExecutorError } from '../ground/errors.ts';
+import { Error, String } from '../ground/globals.ts';
 
 /** The error of a pool whose workers do not come up. */
 export function noWorkerOf(pool: string, cause: unknown): BrokenExecutorError {
@@ -6,6 +7,14 @@ export function noWorkerOf(pool: string, cause: unknown): BrokenExecutorError {
   return new BrokenExecutorError(`no worker of ${pool} comes up: ${why}${bundledHint(cause, why)}`, {
     cause,
   });
+}
+
+/** The error of a pool that has left behind as many workers as it may. */
+export function unendableWorkersOf(pool: string, count: number, cause: unknown): BrokenExecutorError {
+  return new BrokenExecutorError(
+    `${count} workers of ${pool} were told to end and did not: they are in native calls that do not return`,
+    cause === undefined ? undefined : { cause },
+  );
 }
 
 /** A bundler takes this code out of its package, away from the files that workers run. */

@@ -1,4 +1,5 @@
 import type { ExecutorMeter } from './executor.ts';
+import { Math } from '../ground/globals.ts';
 
 /** What the messages to and from one worker take, beyond the run of the calls in them. */
 export class TransportTime {

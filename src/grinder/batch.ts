@@ -27,6 +27,8 @@ export class Batch implements LoanHolder {
   /** Items it has taken. */
   taken = 0;
   readonly #owner: BatchOwner;
+  /** Items it began with. */
+  #beganWith = 0;
   #isOpen = true;
   #hasEnded = false;
   #hasHadOutcome = false;
@@ -43,8 +45,14 @@ export class Batch implements LoanHolder {
     return this.#isOpen;
   }
 
+  /** Items have joined it. */
+  get hasJoiners(): boolean {
+    return this.taken > this.#beganWith;
+  }
+
   /** Sends its first items. @param grinder whose they are, for its trace */
   begin(jobs: readonly Job[], grinder: string): void {
+    this.#beganWith = jobs.length;
     if (!batchTrace.hasSubscribers) return this.send(jobs);
     const { id, owner } = this.loan.terms;
     this.#trace = { grinder, batch: owner!, leaseId: id, size: jobs.length };
@@ -67,6 +75,15 @@ export class Batch implements LoanHolder {
     this.#endWhenEmpty();
   }
 
+  /** Gives back up to `count` items that no worker has begun, the last ones first. */
+  giveBack(count: number): void {
+    const jobs = this.loan.takeBack(count);
+    if (jobs.length > 0) this.#owner.itemsGivenBack(jobs);
+    if (this.#isOpen) return;
+    this.loan.endWhenDrained();
+    this.#endWhenEmpty();
+  }
+
   jobOutcome(job: Job, outcome: Outcome): void {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
     else if (outcome.status === 'rejected') job.reject(outcome.reason);
@@ -79,6 +96,10 @@ export class Batch implements LoanHolder {
   jobWithdrawn(): void {
     this.#owner.workerFreed();
     if (!this.#isOpen) this.#endWhenEmpty();
+  }
+
+  workerFreed(): void {
+    this.#owner.workerFreed();
   }
 
   loanIdle(): void {

@@ -1,14 +1,16 @@
 import { Histogram } from '../diagnostics/histogram.ts';
+import { longestBacklogMs, stealSize } from '../executor/chunk.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { isBrokenExecutor, NotStartedError } from '../ground/errors.ts';
+import { Math, Set, WeakSet } from '../ground/globals.ts';
 import type { Job } from '../job/job.ts';
 import type { LoanRequest } from '../lease/lender.ts';
 import type { Loan } from '../lease/loan.ts';
 import { Batch, type BatchOwner } from './batch.ts';
 import type { GrinderSettings } from './grinder-options.ts';
 import type { Pending } from './pending.ts';
-import { batchSize, dueInMs, joiners, spreadInMs, surplus } from './policy.ts';
+import { batchesWorth, batchSize, dueInMs, joiners, spreadInMs } from './policy.ts';
 
 /** What the dispatcher tells its grinder. */
 export interface DispatcherOwner {
@@ -29,7 +31,9 @@ export interface DispatcherOwner {
  */
 export class Dispatcher implements BatchOwner, LoanRequest {
   readonly leaseMs: number;
+  readonly leaseOption = ['leaseSeconds', 'the grinder'] as const;
   readonly waitsOutBreak = true;
+  readonly needsWorkers = true;
   /** Seconds from acceptance to being sent. */
   readonly queueWaits: Histogram = new Histogram();
   /** Items that batches took. */
@@ -77,6 +81,12 @@ export class Dispatcher implements BatchOwner, LoanRequest {
   /** Of the next batch. */
   get owner(): string {
     return `${this.#settings.ownerPrefix}-batch-${this.#numbered + 1}`;
+  }
+
+  /** Pools it has a use for beside those it has. */
+  get wants(): number {
+    const most = this.#settings.maxConcurrentBatches - this.#open;
+    return batchesWorth(this.#pending.size, most, this.#settings);
   }
 
   /** Whether what waits goes out at once, because nothing more will come. */
@@ -179,6 +189,7 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     while (dueInMs === 0 && this.#begin()) dueInMs = this.#dueInMs();
     if (dueInMs === 0) this.#join();
     else this.#giveUpLine();
+    this.#closeEmptied();
     this.#lookAgainIn(Math.min(dueInMs || Infinity, this.#balance()));
     if (this.#pending.size === 0 && this.#batches.size === 0) this.#owner.idle();
   }
@@ -191,8 +202,12 @@ export class Dispatcher implements BatchOwner, LoanRequest {
 
   /** @returns whether a batch has begun, so that another might */
   #begin(): boolean {
-    if (this.#leaveLine !== undefined || this.#open >= this.#settings.maxConcurrentBatches) return false;
+    if (this.#open >= this.#settings.maxConcurrentBatches) return false;
     const source = this.#source();
+    if (this.#leaveLine !== undefined) {
+      source?.wantsMore();
+      return false;
+    }
     if (source === undefined) {
       this.rejectAll(new NotStartedError('the manager is not started: await manager.start() first'));
       return false;
@@ -206,54 +221,96 @@ export class Dispatcher implements BatchOwner, LoanRequest {
     return answered;
   }
 
-  /** No further batch can begin: workers of open ones that would idle take an item each. */
+  /** No further batch can begin: what is due joins open ones whose workers have nothing to do. */
   #join(): void {
     const now = this.#clock.now();
+    let idleOfAll = 0;
+    for (const batch of this.#batches) idleOfAll += this.#idleIn(batch, now);
     for (const batch of this.#batches) {
-      if (this.#pending.size === 0) return;
-      const room = this.#roomIn(batch, now);
-      if (room === 0) continue;
-      const jobs = this.#pending.take(room);
+      const { first, size } = this.#pending;
+      if (first === undefined || idleOfAll === 0) return;
+      const idle = this.#idleIn(batch, now);
+      if (idle === 0) continue;
+      const { taken, loan } = batch;
+      const open = { taken, idle, idleOfAll, worthMessage: loan.worthMessage(first) };
+      const jobs = this.#pending.take(joiners(size, open, this.#settings));
+      idleOfAll -= idle;
       this.#recordWaits(jobs, now);
       batch.send(jobs);
       this.#owner.placesFreed(jobs.length);
     }
   }
 
-  #roomIn({ isOpen, taken, loan }: Batch, now: number): number {
+  /**
+   * Closes batches whose items have all gone to other pools. Not before these items have left the queue: the pool of
+   * such a batch, given back at once, would get the same items again.
+   */
+  #closeEmptied(): void {
+    for (const batch of this.#batches) if (batch.loan.inFlight === 0) batch.close();
+  }
+
+  /** Workers without work in a batch that items may join. */
+  #idleIn({ isOpen, taken, loan }: Batch, now: number): number {
     // The timer that closes it may be late: this thread may have been busy.
-    if (!isOpen || now >= loan.terms.softExpiresAtMs) return 0;
-    return joiners(loan.workers, loan.inFlight, taken, this.#settings);
+    if (!isOpen || taken >= this.#settings.maxBatchSize || now >= loan.terms.softExpiresAtMs) return 0;
+    return loan.idleWorkers;
   }
 
   /**
-   * Takes back what the fullest batch holds beyond its workers, as far as others would idle.
+   * Takes back what a batch holds beyond its workers, as far as others would idle.
    * @returns when to look again, in milliseconds
    */
   #balance(): number {
     const now = this.#clock.now();
-    let fullest: Loan | undefined;
-    let most = 0;
-    let idle = 0;
+    let idleOfAll = 0;
+    let isAnyFull = false;
     for (const batch of this.#batches) {
-      const { loan } = batch;
-      const more = surplus(loan.workers, loan.inFlight);
-      idle += this.#roomIn(batch, now);
-      if (more <= most) continue;
-      fullest = loan;
-      most = more;
+      const { inFlight, workersUp } = batch.loan;
+      idleOfAll += this.#idleIn(batch, now);
+      isAnyFull ||= inFlight > workersUp;
     }
-    if (fullest === undefined) return Infinity;
-    let count = Math.min(most, idle);
-    if (count === 0) {
-      if (this.#open >= this.#settings.maxConcurrentBatches) return Infinity;
-      if (this.#source()?.hasIdlePool(this.#onIdlePool) !== true) return Infinity;
-      const inMs = spreadInMs(now - fullest.newestAcceptedAtMs, this.#draining, this.#settings);
-      if (inMs > 0) return inMs;
-      count = Math.ceil(most / 2);
+    if (!isAnyFull || (idleOfAll === 0 && !this.#canSpread())) return Infinity;
+    const fullest = this.#fullest();
+    const idle = idleOfAll - this.#idleIn(fullest, now);
+    return idle > 0 ? this.#relieve(fullest, idle) : this.#spread(fullest, now);
+  }
+
+  /** The batch with the most that no worker has begun. */
+  #fullest(): Batch {
+    let fullest: Batch | undefined;
+    let most = -1;
+    for (const batch of this.#batches) {
+      const { calls } = batch.loan.backlog();
+      if (calls <= most) continue;
+      fullest = batch;
+      most = calls;
     }
-    const jobs = fullest.takeBack(count);
-    if (jobs.length > 0) this.itemsGivenBack(jobs);
+    return fullest!;
+  }
+
+  /** Whether a batch could begin on a pool that is free; when not, it looks again once that may be so. */
+  #canSpread(): boolean {
+    if (this.#open >= this.#settings.maxConcurrentBatches) return false;
+    return this.#source()?.hasIdlePool(this.#onIdlePool) === true;
+  }
+
+  /** A part of a batch goes to a free pool. @returns when to look again, in milliseconds */
+  #spread(batch: Batch, now: number): number {
+    if (!this.#canSpread()) return Infinity;
+    const { loan, hasJoiners } = batch;
+    // What joined had been due: it would have begun a batch, had a pool been free then.
+    const isDue = this.#draining || hasJoiners || loan.workersUp === 0;
+    const inMs = spreadInMs(now - loan.newestAcceptedAtMs, isDue, this.#settings);
+    return inMs > 0 ? inMs : this.#relieve(batch, loan.workers);
+  }
+
+  /** A part of a batch goes to workers that idle. @returns when to look again, in milliseconds */
+  #relieve(batch: Batch, idle: number): number {
+    const { loan } = batch;
+    const backlog = loan.backlog();
+    const count = stealSize(backlog, idle, loan.workersUp);
+    if (count === 0) return backlog.calls === 0 ? Infinity : longestBacklogMs - backlog.ageMs;
+    batch.giveBack(count);
     return Infinity;
   }
 

@@ -1,11 +1,10 @@
-import { BroadcastChannel, threadId } from 'node:worker_threads';
+import { types } from 'node:util';
+import { BroadcastChannel, MessagePort, threadId } from 'node:worker_threads';
 import type { Clock } from '../ground/clock.ts';
-import { perThread } from '../task/per-thread.ts';
-import type { Hello } from '../wire/thread-frame.ts';
-import { type GrinderThreadHandle, hasStopped, stateBytes } from '../wire/thread-handle.ts';
+import { Atomics, Int32Array, Object, process, Promise, Set, SharedArrayBuffer } from '../ground/globals.ts';
+import { cellBytes, type Hello } from '../wire/thread-frame.ts';
+import { type GrinderThreadHandle, handleId, hasStopped, stateBytes } from '../wire/thread-handle.ts';
 import { type GrinderForThreads, Visitor } from './visitor.ts';
-
-const doors = perThread('grinder-doors/1', () => ({ opened: 0 }));
 
 const open = new Set<Door>();
 
@@ -26,11 +25,11 @@ export class Door {
   constructor(grinder: GrinderForThreads, clock: Clock) {
     this.#grinder = grinder;
     this.#clock = clock;
-    const id = `leasepool/grinder/${threadId}/${++doors.opened}`;
+    const id = handleId(threadId, secret());
     const state = this.#state.buffer as SharedArrayBuffer;
     this.handle = Object.freeze({ leasepool: 'grinder/1', id, threadId, pid: process.pid, state });
     this.#channel = new BroadcastChannel(id);
-    this.#channel.onmessage = ({ data }) => this.#admit(data as Hello);
+    this.#channel.onmessage = ({ data }) => this.#admit(data);
     (this.#channel as BroadcastChannel & { unref(): void }).unref();
     if (open.size === 0) process.on('exit', shutAll);
     open.add(this);
@@ -61,8 +60,20 @@ export class Door {
     for (const visitor of this.#visitors) visitor.dismiss();
   }
 
-  #admit(hello: Hello): void {
+  /** A thread that has the handle may post anything: what is no greeting is ignored. */
+  #admit(hello: unknown): void {
+    if (!isHello(hello)) return;
     const visitor = new Visitor(hello, this.#grinder, this.#clock, () => this.#visitors.delete(visitor));
     this.#visitors.add(visitor);
   }
+}
+
+function isHello(value: unknown): value is Hello {
+  const { port, cell } = (value ?? {}) as Partial<Hello>;
+  return port instanceof MessagePort && types.isSharedArrayBuffer(cell) && cell.byteLength === cellBytes;
+}
+
+/** Loaded here, because most programs have no handle. */
+function secret(): string {
+  return process.getBuiltinModule('node:crypto').randomBytes(16).toString('hex');
 }

@@ -1,3 +1,4 @@
+import { Math, Object } from '../ground/globals.ts';
 import { type Logger, readLogger } from '../ground/logger.ts';
 import { count, durationMs, invalidType, oneOf, outOfRange, readOptions, text } from '../ground/options.ts';
 import type { LeasedExecutorManager } from '../lease/manager.ts';

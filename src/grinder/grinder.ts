@@ -1,11 +1,19 @@
 import { Follower } from '../diagnostics/follower.ts';
 import { type Clock, systemClock } from '../ground/clock.ts';
 import { type Deadline, Deadlines } from '../ground/deadline.ts';
-import { GrinderStoppingError, NotStartedError, QueueFullError, WrongThreadError } from '../ground/errors.ts';
+import {
+  type ErrorDetails,
+  GrinderStoppingError,
+  NotStartedError,
+  QueueFullError,
+  WrongThreadError,
+} from '../ground/errors.ts';
 import { durationMs, flag, readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
+import { reasonOf } from '../job/abort.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
 import { Job, promiseOfLastJob } from '../job/job.ts';
+import { refusedCall } from '../job/refused-call.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
 import { readArgs, readSubmitOptions, type Submission, type SubmitRest } from '../job/submit-options.ts';
 import type { Task } from '../task/reference.ts';
@@ -21,6 +29,7 @@ import { Mapping } from './mapping.ts';
 import { Pending } from './pending.ts';
 import { Room } from './room.ts';
 import { grinderStats, type GrinderStats, Totals } from './stats.ts';
+import { Math, Promise, Set } from '../ground/globals.ts';
 
 export interface GrinderStopOptions {
   /** `false`: run what is queued, then stop. `true`: cancel it, and stop waiting for what runs. @defaultValue `false` */
@@ -38,7 +47,7 @@ export class WorkGrinder implements AsyncDisposable {
   readonly #pending: Pending;
   readonly #dispatcher: Dispatcher;
   readonly #queueTimeouts: QueueTimeouts;
-  readonly #room = new Room();
+  readonly #room: Room;
   readonly #totals = new Totals();
   /** Those that take elements. */
   readonly #mappings = new Set<Mapping<unknown>>();
@@ -63,6 +72,7 @@ export class WorkGrinder implements AsyncDisposable {
     this.#deadlines = new Deadlines(clock);
     this.#queueTimeouts = new QueueTimeouts(clock, this.#deadlines);
     this.#pending = new Pending(() => this.placesFreed(1));
+    this.#room = new Room(clock, () => this.#hasRoom);
     this.#dispatcher = new Dispatcher(this.#settings, this.#pending, clock, this.#deadlines, this);
     this.#follower = new Follower(this, this.#settings.ownerPrefix);
     refuseCloning(this);
@@ -92,7 +102,7 @@ export class WorkGrinder implements AsyncDisposable {
       this.#stopped = new Promise((resolve) => (this.#markStopped = resolve));
       this.#room.refuseAll(() => new GrinderStoppingError('the grinder is stopping'));
       for (const mapping of this.#mappings)
-        mapping.failInput(new GrinderStoppingError('the grinder is stopping'));
+        mapping.failInput(new GrinderStoppingError('the grinder is stopping', mapping.itsJobs));
       this.#dispatcher.draining = true;
     }
     if (this.#state === 'stopping') {
@@ -134,7 +144,7 @@ export class WorkGrinder implements AsyncDisposable {
    * unless told otherwise. The element is the task's only argument; for another task, `args` makes them of it. At most
    * `concurrency` elements are between the source and the reader, and a full queue (`maxQueueSize`) is waited for.
    *
-   * It begins when the first result is asked for. An error, leaving the loop and `signal` cancel the jobs under way
+   * The source is taken over at once, its first element when the first result is asked for. An error, leaving the loop and `signal` cancel the jobs under way
    * and close the source: see {@link Mapping}. Works in `pipeline()`, and with web streams by `ReadableStream.from()`.
    * @throws as {@link enqueue}, at once; while it is read, the source's error, `CancelledError` when `signal` aborts,
    *   and what {@link submit} rejects with
@@ -152,26 +162,29 @@ export class WorkGrinder implements AsyncDisposable {
     options: MapOptions<S> & MapArgs<E, A>,
   ): Mapping<S extends true ? MapOutcome<E, Awaited<R>> : Awaited<R>>;
   map(source: unknown, task: unknown, options?: unknown): Mapping<unknown> {
-    this.#assertAccepting();
-    checkMapSource(source);
-    const resolved = resolveTask(task);
-    const settings = readMapOptions(options, this.#settings);
+    if (this.#state === 'started') checkMapSource(source);
+    const resolved = this.#resolve(task, options);
+    const settings = readMapOptions(options, this.#settings, resolved.name);
     return new Mapping(source, settings, {
       begin: (args) => this.accept(resolved, args, settings.submission, Infinity),
-      room: () => (this.#pending.size < this.#settings.maxQueueSize ? undefined : this.waitForRoom()),
-      placeUnused: () => this.placesFreed(1),
+      room: () => (this.#hasRoom ? undefined : this.waitForRoom()),
       inputOpened: (mapping) => this.#mappings.add(mapping),
       inputEnded: (mapping) => this.#mappings.delete(mapping),
     });
   }
 
   /**
-   * Resolves when the queue has room again (at once when it has); first come, first served, without a claim on the place.
+   * Resolves when the queue has room again (at once when it has and nobody waits); first come, first served, without a
+   * claim on the place: who does not use it leaves it to the next.
    * @throws `NotStartedError`; `GrinderStoppingError` when the grinder stops meanwhile
    */
-  async waitForRoom(): Promise<void> {
-    this.#assertAccepting();
-    if (this.#pending.size >= this.#settings.maxQueueSize) await this.#room.wait();
+  waitForRoom(): Promise<void> {
+    // No async function: each of its awaits takes a turn of microtasks, in which a later call could come first.
+    return new Promise((resolve, reject) => {
+      this.#assertAccepting();
+      if (this.#hasRoom && this.#room.size === 0) resolve();
+      else this.#room.join(resolve, reject);
+    });
   }
 
   /** Usable before start and after stop too. */
@@ -206,8 +219,9 @@ export class WorkGrinder implements AsyncDisposable {
   }
 
   /** Always throws `WrongThreadError`: this thread owns the grinder. Other threads: `connectGrinder()`. */
-  submitFromThread(..._args: readonly unknown[]): never {
-    throw new WrongThreadError('submitFromThread() is for other threads: here use submit() or enqueue()');
+  submitFromThread(...[task, , options]: readonly unknown[]): never {
+    const message = 'submitFromThread() is for other threads: here use submit() or enqueue()';
+    throw refusedCall(new WrongThreadError(message), task, options);
   }
 
   /** Always throws `WrongThreadError`, as {@link submitFromThread}. */
@@ -250,13 +264,12 @@ export class WorkGrinder implements AsyncDisposable {
 
   /** @internal */
   accept(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
-    this.#assertAccepting();
+    this.#assertAccepting({ owner: submission.owner, taskName: task.name });
     return this.#take(task, args, submission, Math.min(submittedAtMs, this.#clock.now()));
   }
 
   #accept(what: string, task: unknown, args: unknown, options: unknown): Job {
-    this.#assertAccepting();
-    const resolved = resolveTask(task);
+    const resolved = this.#resolve(task, options);
     const tuple = readArgs(args);
     const submission = readSubmitOptions(what, options);
     const { turnMs } = this.#dispatcher;
@@ -270,28 +283,42 @@ export class WorkGrinder implements AsyncDisposable {
 
   #take(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
     const isAborted = submission.signal?.aborted === true;
-    if (!isAborted && this.#pending.size >= this.#settings.maxQueueSize) {
+    if (!isAborted && !this.#hasRoom) {
       const details = { owner: submission.owner, taskName: task.name };
       throw new QueueFullError(`${this.#pending.size} items are waiting already (maxQueueSize)`, details);
     }
-    const order = this.#totals.submitted++;
     const isFollowed = this.#follower.isWanted;
     const account = isFollowed ? this.#follower : this;
+    const order = this.#totals.submitted;
     const job = new Job(task, args, submission, account, order, Math.ceil(submittedAtMs));
+    this.#totals.submitted++; // Not before: the signal may have thrown.
     if (!isAborted) {
       this.#pending.push(job);
       this.#queueTimeouts.watch(job);
       this.#dispatcher.look();
     }
     if (isFollowed) this.#follower.submitted(job);
-    if (isAborted) job.cancel(submission.signal!.reason);
+    if (isAborted) job.cancel(reasonOf(submission.signal!));
     return job;
   }
 
-  #assertAccepting(): void {
+  get #hasRoom(): boolean {
+    return this.#pending.size < this.#settings.maxQueueSize;
+  }
+
+  #resolve(task: unknown, options: unknown): ResolvedTask {
+    try {
+      this.#assertAccepting();
+      return resolveTask(task);
+    } catch (error) {
+      throw refusedCall(error, task, options);
+    }
+  }
+
+  #assertAccepting(item?: ErrorDetails): void {
     if (this.#state === 'stopped')
-      throw new NotStartedError('the grinder is not started: await grinder.start() first');
-    if (this.#state === 'stopping') throw new GrinderStoppingError('the grinder is stopping');
+      throw new NotStartedError('the grinder is not started: await grinder.start() first', item);
+    if (this.#state === 'stopping') throw new GrinderStoppingError('the grinder is stopping', item);
   }
 
   #cancelAll(): void {

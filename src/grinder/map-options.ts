@@ -1,3 +1,4 @@
+import { Math } from '../ground/globals.ts';
 import { callable, count, flag, readOptions } from '../ground/options.ts';
 import { readSubmitOptions, type Submission, type SubmitOptions } from '../job/submit-options.ts';
 import type { GrinderSettings } from './grinder-options.ts';
@@ -41,12 +42,13 @@ export interface MapSettings {
   readonly signal: AbortSignal | undefined;
   readonly argsOf: (element: unknown, index: number) => unknown;
   readonly submission: Submission;
+  readonly taskName?: string | undefined;
 }
 
 const ofEachJob = ['owner', 'timeoutSeconds', 'queueTimeoutSeconds'] as const;
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
-export function readMapOptions(options: unknown, grinder: GrinderSettings): MapSettings {
+export function readMapOptions(options: unknown, grinder: GrinderSettings, taskName?: string): MapSettings {
   const given = readOptions<MapOptions & MapArgs<unknown, readonly unknown[]>>('map()', options, [
     'concurrency',
     'ordered',
@@ -65,6 +67,7 @@ export function readMapOptions(options: unknown, grinder: GrinderSettings): MapS
     argsOf: callable<MapSettings['argsOf']>('args', given.args) ?? ((element) => [element]),
     // The mapping hears the signal itself, once for all its jobs.
     submission: { ...checked, signal: undefined },
+    taskName,
   };
 }
 

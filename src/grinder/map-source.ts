@@ -1,4 +1,5 @@
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
+import { Promise, Symbol } from '../ground/globals.ts';
 import { invalidType } from '../ground/options.ts';
 
 /** What can be mapped: arrays, generators, Node's and web streams, anything with an iterator. Elements of a sync one are awaited. */
@@ -21,6 +22,7 @@ interface WebStream {
 /** Node's streams; their iterators do not close a stream that they have not begun or that they wait for. */
 interface NodeStream {
   destroy(): unknown;
+  on(event: 'error', listener: () => void): unknown;
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` */
@@ -32,6 +34,10 @@ export function checkMapSource(source: unknown): void {
   throw invalidType('The source of map() must be an iterable, an async iterable or a stream', source);
 }
 
+/**
+ * Takes a source over before anything is read: what emits its elements as events has an iterator that keeps them only
+ * from when it is made. Takes no element.
+ */
 export function openMapSource(source: unknown): OpenSource {
   if (typeof (source as Partial<WebStream>).getReader === 'function')
     return new WebStreamSource((source as WebStream).getReader());
@@ -74,7 +80,11 @@ class IteratorSource implements OpenSource {
     this.#iterator = this.#isSync
       ? (source as Iterable<unknown>)[Symbol.iterator]()
       : (source as AsyncIterable<unknown>)[Symbol.asyncIterator]();
-    if (isNodeStream(source)) this.#stream = source;
+    if (isNodeStream(source)) {
+      this.#stream = source;
+      // Its iterator tells the reader of an error, but listens to it only once it is read.
+      source.on('error', ignore);
+    } else if (isClosedInterface(source)) this.#endWhenEmpty();
   }
 
   async next(): Promise<IteratorResult<unknown, undefined>> {
@@ -97,8 +107,13 @@ class IteratorSource implements OpenSource {
     if (this.#isOver) return;
     this.#isOver = true;
     const closed = Promise.resolve(this.#iterator.return?.());
-    if (this.#isAtWork) closed.catch(() => {});
+    if (this.#isAtWork) closed.catch(ignore);
     else await closed;
+  }
+
+  /** What it has kept is still given; then it ends, where it would wait for ever. */
+  #endWhenEmpty(): void {
+    Promise.resolve(this.#iterator.return?.()).catch(ignore);
   }
 
   async #step(): Promise<IteratorResult<unknown>> {
@@ -117,3 +132,11 @@ function isNodeStream(source: object): source is NodeStream {
   const { destroy, pipe } = source as Record<'destroy' | 'pipe', unknown>;
   return typeof destroy === 'function' && typeof pipe === 'function';
 }
+
+/** Whether it is an interface of `node:readline` that will give no more lines, and will not say so again. */
+function isClosedInterface(source: object): boolean {
+  const { closed, line, terminal } = source as Record<'closed' | 'line' | 'terminal', unknown>;
+  return closed === true && typeof line === 'string' && typeof terminal === 'boolean';
+}
+
+const ignore = (): void => {};

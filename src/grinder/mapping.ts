@@ -1,10 +1,11 @@
-import { CancelledError } from '../ground/errors.ts';
+import { CancelledError, type ErrorDetails } from '../ground/errors.ts';
 import { Ring } from '../ground/ring.ts';
-import { unwatch, watch } from '../job/abort.ts';
+import { reasonOf, unwatch, watch } from '../job/abort.ts';
 import { type Job, promiseOfLastJob } from '../job/job.ts';
 import { readArgs } from '../job/submit-options.ts';
 import type { MapSettings } from './map-options.ts';
 import { type OpenSource, openMapSource } from './map-source.ts';
+import { Promise, Set } from '../ground/globals.ts';
 
 /** Where a mapping's jobs go. */
 export interface MappingOwner {
@@ -12,8 +13,6 @@ export interface MappingOwner {
   begin(args: readonly unknown[]): Job;
   /** Resolves when the queue may have room; `undefined` when it has. */
   room(): Promise<void> | undefined;
-  /** Passes the place on for which the mapping was woken. */
-  placeUnused(): void;
   /** The mapping takes elements from here on, until {@link inputEnded}. */
   inputOpened(mapping: Mapping<unknown>): void;
   inputEnded(mapping: Mapping<unknown>): void;
@@ -37,8 +36,8 @@ interface Asker<T> {
 const end = { done: true, value: undefined } as const;
 
 /**
- * The results of `grinder.map()`: read it with `for await`, or give it to whatever takes an async iterable. It begins
- * when the first result is asked for, and keeps at most `concurrency` elements between the source and the reader.
+ * The results of `grinder.map()`: read it with `for await`, or give it to whatever takes an async iterable. It takes its
+ * first element when the first result is asked for, and keeps at most `concurrency` elements between the source and the reader.
  *
  * When a job fails, reading throws its error, after the results before it (in order) or those known before it
  * (unordered); the other jobs are cancelled and the source is closed. When the source fails, or the grinder stops,
@@ -46,10 +45,9 @@ const end = { done: true, value: undefined } as const;
  * nobody has read are dropped.
  */
 export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
-  readonly #unopened: unknown;
   readonly #settings: MapSettings;
   readonly #owner: MappingOwner;
-  #state: 'unopened' | 'open' | 'over' = 'unopened';
+  #state: 'unread' | 'open' | 'over' = 'unread';
   /** While elements are to be taken from it. */
   #source: OpenSource | undefined;
   /** Why no more elements come, when not because there are none: thrown after everything else. */
@@ -66,14 +64,18 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
 
   /** @internal */
   constructor(source: unknown, settings: MapSettings, owner: MappingOwner) {
-    this.#unopened = source;
     this.#settings = settings;
     this.#owner = owner;
+    try {
+      this.#source = openMapSource(source);
+    } catch (error) {
+      this.#inputError = { error };
+    }
   }
 
   /** The next result. May be called again before it has come: calls are answered in their order. */
   next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#state === 'unopened') this.#open();
+    if (this.#state === 'unread') this.#open();
     return new Promise((resolve, reject) => {
       this.#askers.push({ resolve, reject });
       this.#yield();
@@ -85,8 +87,8 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
    * at work on an element. Calls of `next()` that wait resolve as at the end.
    */
   async return(): Promise<IteratorResult<T, undefined>> {
-    if (this.#state === 'unopened') this.#open();
-    await this.#end(new CancelledError('the mapping was left'));
+    if (this.#state === 'unread') this.#open();
+    await this.#end(new CancelledError('the mapping was left', this.itsJobs));
     return end;
   }
 
@@ -108,12 +110,18 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   /** @internal The signal has aborted. */
   cancel(reason: unknown): void {
     if (this.#state === 'over') return;
-    const error = new CancelledError('the mapping was cancelled', { cause: reason });
+    const error = new CancelledError('the mapping was cancelled', { ...this.itsJobs, cause: reason });
     this.#cancelAfter(-1, error);
     this.#line = new Ring();
     this.#closeInput(error);
     this.#inputError = { error };
     this.#yield();
+  }
+
+  /** @internal Whose its jobs are, for errors about all of them. */
+  get itsJobs(): ErrorDetails {
+    const { submission, taskName } = this.#settings;
+    return { owner: submission.owner, taskName };
   }
 
   /** @internal Nothing more is accepted. */
@@ -126,16 +134,15 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
 
   #open(): void {
     this.#state = 'open';
+    if (this.#source === undefined) return;
     const { signal } = this.#settings;
-    try {
-      this.#source = openMapSource(this.#unopened);
-    } catch (error) {
-      this.#inputError = { error };
-      return;
-    }
     this.#owner.inputOpened(this);
-    if (signal?.aborted === true) this.cancel(signal.reason);
-    else if (signal !== undefined) watch(signal, this);
+    try {
+      if (signal?.aborted === true) this.cancel(reasonOf(signal));
+      else if (signal !== undefined) watch(signal, this);
+    } catch (error) {
+      this.failInput(error);
+    }
   }
 
   /** Takes elements as long as there is room for them. One call does it at a time. */
@@ -169,7 +176,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     const args = readArgs(this.#settings.argsOf(element, index));
     for (let room = this.#owner.room(); room !== undefined; room = this.#owner.room()) {
       await room;
-      if (this.#source === undefined) return this.#owner.placeUnused();
+      if (this.#source === undefined) return;
     }
     const job = this.#owner.begin(args);
     const entry: Entry = { element, index, job, state: 'running', value: undefined };

@@ -1,4 +1,5 @@
 import { type Measure, quantiles } from '../diagnostics/measure.ts';
+import { Number } from '../ground/globals.ts';
 import type { GrinderStats } from './stats.ts';
 
 /** What of the stats of a grinder is a metric: all but its settings. */

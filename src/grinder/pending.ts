@@ -1,3 +1,4 @@
+import { Math, Set } from '../ground/globals.ts';
 import { List } from '../ground/list.ts';
 import type { Job, JobKeeper, Outcome } from '../job/job.ts';
 
@@ -15,6 +16,10 @@ export class Pending implements JobKeeper {
 
   get size(): number {
     return this.#list.size;
+  }
+
+  get first(): Job | undefined {
+    return this.#list.first;
   }
 
   get hasGivenBack(): boolean {

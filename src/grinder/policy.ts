@@ -1,5 +1,7 @@
 /** When a batch is due and how much it takes. Pure. */
 
+import { Math } from '../ground/globals.ts';
+
 export interface BatchingLimits {
   readonly batchSizeThreshold: number;
   readonly maxWaitMs: number;
@@ -39,29 +41,45 @@ export function batchSize(
   return Math.min(waiting, maxBatchSize, Math.max(share, least));
 }
 
-/** How many due items join a batch that is open: one for each worker that would otherwise be idle. */
-export function joiners(
-  workers: number,
-  unsettled: number,
-  taken: number,
-  { maxBatchSize }: BatchingLimits,
+/** How many batches what waits is enough for, and so how many pools. */
+export function batchesWorth(
+  waiting: number,
+  most: number,
+  { batchSizeThreshold, dispatch }: BatchingLimits,
 ): number {
-  return Math.max(0, Math.min(workers - unsettled, maxBatchSize - taken));
+  const batches = dispatch === 'natural' ? waiting : Math.floor(waiting / batchSizeThreshold);
+  return Math.min(most, Math.max(1, batches));
 }
 
-/** What a batch holds beyond its workers: while others idle, it should be theirs. */
-export function surplus(workers: number, unsettled: number): number {
-  return Math.max(0, unsettled - workers);
+/** An open batch that due items may join. */
+export interface OpenBatch {
+  readonly taken: number;
+  /** Its workers without work; at least one. */
+  readonly idle: number;
+  /** Without work, of all open batches that items may join, those of this one included. */
+  readonly idleOfAll: number;
+  /** So many items are worth a message to a worker. */
+  readonly worthMessage: number;
+}
+
+/** How many due items join it: a fair share for its workers without work, but not less than a message is worth. */
+export function joiners(
+  waiting: number,
+  { taken, idle, idleOfAll, worthMessage }: OpenBatch,
+  { maxBatchSize }: BatchingLimits,
+): number {
+  const share = Math.ceil((waiting * idle) / idleOfAll);
+  return Math.max(0, Math.min(waiting, maxBatchSize - taken, Math.max(share, worthMessage)));
 }
 
 /**
- * How long until a free pool takes over a part of a surplus: at once in natural dispatch; by threshold once its
- * newest item has waited as long as items may.
+ * How long until a free pool takes over a part of what a batch has not begun: at once in natural dispatch; by threshold
+ * once its newest item has waited as long as items may, unless it is due for another reason.
  */
 export function spreadInMs(
   newestAgeMs: number,
-  draining: boolean,
+  isDue: boolean,
   { maxWaitMs, dispatch }: BatchingLimits,
 ): number {
-  return draining || dispatch === 'natural' ? 0 : Math.max(0, maxWaitMs - newestAgeMs);
+  return isDue || dispatch === 'natural' ? 0 : Math.max(0, maxWaitMs - newestAgeMs);
 }

@@ -1,15 +1,19 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Clock, sharedOffsetMs } from '../ground/clock.ts';
+import { Atomics, Int32Array, Map } from '../ground/globals.ts';
 import { type Job, promiseOfLastJob } from '../job/job.ts';
 import type { Submission } from '../job/submit-options.ts';
 import { referenceTo } from '../task/intern.ts';
 import { notCloneable } from '../wire/cloneable.ts';
-import { encodeThrow } from '../wire/error-codec.ts';
-import { type Frame, Mail } from '../wire/mail.ts';
+import { encodeErrors, encodeThrow } from '../wire/error-codec.ts';
+import { reviveErrors } from '../wire/error-envelope.ts';
+import { Mail } from '../wire/mail.ts';
+import { postItems, received } from '../wire/post.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import {
   ended,
   type Hello,
+  isThreadRequest,
   type ThreadReply,
   type ThreadRequest,
   type ThreadSubmit,
@@ -53,13 +57,14 @@ export class Visitor {
     this.#onGone = onGone;
     this.#mail = new Mail<ThreadReply, ThreadRequest>({
       post: (frame) => {
-        port.postMessage(frame);
+        postItems(port, frame);
         this.#wake();
       },
+      isItem: isThreadRequest,
       undeliverable: (reply, reason) => this.#refuse(reply, reason),
     });
-    // A thread that makes sure of this one sends an empty message.
-    port.on('message', (frame: Frame<ThreadRequest> | undefined) => frame && this.#receive(frame));
+    // A thread that makes sure of this one sends an empty message, which is no frame.
+    port.on('message', (message: unknown) => this.#receive(message));
     port.on('messageerror', () => this.#mail.receiveUnreadable());
     port.on('close', () => this.#leave());
     port.unref(); // After the listeners: adding one refs it again.
@@ -73,8 +78,8 @@ export class Visitor {
     this.#leave();
   }
 
-  #receive(frame: Frame<ThreadRequest>): void {
-    for (const request of this.#mail.receive(frame)) {
+  #receive(message: unknown): void {
+    for (const request of this.#mail.receive(received(message))) {
       if (request.kind === 'submit') this.#submit(request);
       else if (request.kind === 'cancel') this.#jobs.get(request.id)?.cancel(undefined);
       else if (request.kind === 'stats')
@@ -83,7 +88,8 @@ export class Visitor {
     }
   }
 
-  #submit({ id, task, args, submittedAtMs, ...options }: ThreadSubmit): void {
+  #submit({ id, task, args, errors, submittedAtMs, ...options }: ThreadSubmit): void {
+    reviveErrors(errors);
     let job: Job;
     try {
       const { owner, timeoutSeconds, queueTimeoutMs } = options;
@@ -94,7 +100,7 @@ export class Visitor {
     }
     this.#jobs.set(id, job);
     promiseOfLastJob().then(
-      (value) => this.#settled(id, { id, status: 'fulfilled', value }),
+      (value) => this.#settled(id, success(id, value)),
       (error: unknown) => this.#settled(id, failure(id, job, error)),
     );
   }
@@ -136,6 +142,11 @@ export class Visitor {
 }
 
 const noTransfer: Submission['transfer'] = [];
+
+function success(id: number, value: unknown): ThreadReply {
+  const { values, errors } = encodeErrors([value]);
+  return { id, status: 'fulfilled', value: values[0], errors };
+}
 
 function failure(id: number, job: Job, error: unknown): ThreadReply {
   return job.state === 'cancelled'

@@ -1,10 +1,17 @@
 /**
  * The seam for time: everything else asks a {@link Clock}, so the same code runs under a simulated one.
- * The globals are taken once, at load, so that neither a job nor a test's fake timers can change them under us.
+ * The functions are taken once, at load, so that neither a job nor a test's fake timers can change them under us.
+ * Where Node has a module for them, they are real even if the globals are fakes by then.
  */
 
-const { performance, setTimeout, clearTimeout, setImmediate, queueMicrotask } = globalThis;
-const nextTick = process.nextTick;
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { Math, Object, process, queueMicrotask } from './globals.ts';
+
+const { performance } = globalThis;
+const { nextTick } = process;
+// A fake is the object's own; the real one is inherited.
+const { now: realNow = performance.now } = Object.getPrototypeOf(performance) as Partial<typeof performance>;
+const performanceNow: () => number = realNow.bind(performance);
 
 /** A one-shot timer. It keeps the process alive until {@link Timer.unref} is called. */
 export interface Timer {
@@ -68,7 +75,7 @@ class SystemTimer implements Timer {
 }
 
 export const systemClock: Clock = {
-  now: () => performance.now(),
+  now: performanceNow,
   setTimer: (callback, delayMs) => new SystemTimer(callback, delayMs),
   soon: (callback) => queueMicrotask(() => nextTick(callback)),
   afterInput: (callback) => void setImmediate(callback),
@@ -79,10 +86,10 @@ export const systemClock: Clock = {
  * (`performance.now()` starts at zero in each of them).
  */
 export function sharedNow(): number {
-  return performance.now() + sharedOffsetMs;
+  return performanceNow() + sharedOffsetMs;
 }
 
 const [seconds, nanoseconds] = process.hrtime();
 
 /** Add it to a reading of `performance.now()` to get the shared clock's. */
-export const sharedOffsetMs: number = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
+export const sharedOffsetMs: number = seconds * 1e3 + nanoseconds / 1e6 - performanceNow();

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from './clock.ts';
+import { Math } from './globals.ts';
 
 /** Something that is to happen at a time. */
 export class Deadline {

@@ -1,3 +1,6 @@
+import { defineField } from './define-field.ts';
+import { Error, Object, WeakSet } from './globals.ts';
+
 /** Every error the library raises, one class per `code`. Test `error.code`: it survives threads and duplicate copies of the package. */
 
 export interface ErrorDetails {
@@ -22,7 +25,10 @@ export class LeasepoolError extends Error {
   declare readonly taskName?: string | undefined;
 
   constructor(code: string, message: string, details?: ErrorDetails) {
-    super(message, details !== undefined && 'cause' in details ? { cause: details.cause } : undefined);
+    super(message);
+    // Not as an option: one that is left out would be looked for in Object.prototype.
+    if (details !== undefined && Object.hasOwn(details, 'cause'))
+      defineField(this, 'cause', details.cause, false);
     this.code = code;
     if (details?.owner !== undefined) this.owner = details.owner;
     if (details?.taskName !== undefined) this.taskName = details.taskName;
@@ -122,7 +128,7 @@ export class WorkerCrashedError extends LeasepoolError {
   readonly exitCode: number | undefined;
   /** Signal that ended the process, where one did. */
   readonly signal: string | undefined;
-  /** `"queued"`: it never ran (its transferred memory is gone); `"running"`: it may have run in part; `"finished"`: it ran, its result is lost. */
+  /** `"queued"`: it never ran (its transferred memory is gone, or each worker died that was sent it); `"running"`: it may have run in part; `"finished"`: it ran, its result is lost. */
   readonly phase: 'queued' | 'running' | 'finished';
 
   constructor(message: string, details: CrashDetails) {
@@ -300,12 +306,26 @@ export class PoisonItemError extends LeasepoolError {
   }
 }
 
+/** Errors of these classes that jobs threw: a job may use this package itself. */
+const thrownByJobs = new WeakSet<object>();
+
+/** A job threw it: whatever its class, it tells nothing about the pool the job ran in. @returns it */
+export function ofJob(thrown: unknown): unknown {
+  if (thrown instanceof LeasepoolError) thrownByJobs.add(thrown);
+  return thrown;
+}
+
+/** Whether this library raised it about the item that gets it, and not the item's own job. */
+export function isOfLibrary(reason: unknown): reason is LeasepoolError {
+  return reason instanceof LeasepoolError && !thrownByJobs.has(reason);
+}
+
 /**
  * The error one item gets: it says which item that is. Errors of a job's own pass as they are; an error that was
  * made for many items (a lease revoked, a manager stopped) gives each a copy of its own.
  */
 export function errorForItem(error: unknown, owner: string | undefined, taskName: string): unknown {
-  if (!(error instanceof LeasepoolError)) return error;
+  if (!isOfLibrary(error)) return error;
   const own = (error.taskName === undefined ? error : copyOf(error)) as { owner?: string; taskName?: string };
   if (owner !== undefined) own.owner = owner;
   own.taskName ??= taskName;
@@ -321,10 +341,10 @@ export function isBrokenExecutor(error: unknown): boolean {
 export function copyOf<E extends LeasepoolError>(error: E): E {
   const { taskName: _, owner: __, ...fields } = error;
   const copy = Object.setPrototypeOf(new Error(error.message), Object.getPrototypeOf(error) as object) as E;
-  Object.defineProperty(copy, 'stack', { value: error.stack, writable: true, configurable: true });
-  if ('cause' in error)
-    Object.defineProperty(copy, 'cause', { value: error.cause, writable: true, configurable: true });
-  return Object.assign(copy, fields);
+  defineField(copy, 'stack', error.stack, false);
+  if (Object.hasOwn(error, 'cause')) defineField(copy, 'cause', error.cause, false);
+  for (const [key, value] of Object.entries(fields)) defineField(copy, key, value, true);
+  return copy;
 }
 
 /** Names are set by hand because minifiers rename classes. A declaration, so that the static blocks above can use it. */

@@ -8,12 +8,13 @@ export interface Logger {
   error(message: string, fields?: object): void;
 }
 
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+/** The logger of those who gave none. */
+export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The logger to use: a logger that throws must not take the pool with it. */
 export function readLogger(value: unknown): Logger {
   const logger = withMethods<Logger>('logger', value, ['debug', 'info', 'warn', 'error']);
-  if (logger === undefined) return silent;
+  if (logger === undefined) return silentLogger;
   const guarded =
     (level: keyof Logger) =>
     (message: string, fields?: object): void => {

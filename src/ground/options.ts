@@ -1,4 +1,7 @@
 import { inspect } from 'node:util';
+import { withoutSecrets } from './secrets.ts';
+import { Array, Math, Number, Object, RangeError, TypeError } from './globals.ts';
+import { suggestion } from './suggestion.ts';
 
 /** Options as read: each own property once. */
 export type Given<O> = { [K in keyof O]?: unknown };
@@ -22,7 +25,7 @@ export function readOptions<O>(
   const given = Object.create(null) as Given<O>; // Nothing is to come from Object.prototype.
   for (const key of Object.keys(options)) {
     if (!(known as readonly string[]).includes(key)) {
-      const error = new TypeError(`${what} has no option "${key}"; did you mean "${nearest(key, known)}"?`);
+      const error = new TypeError(`${what} has no option "${key}"${suggestion(what, key, known)}`);
       throw withCode(error, 'ERR_INVALID_ARG_TYPE');
     }
     given[key as keyof O] = (options as O)[key as keyof O];
@@ -119,7 +122,7 @@ export function outOfRange(expected: string, value: unknown): RangeError {
 
 function describe(value: unknown): string {
   try {
-    const shown = inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 });
+    const shown = withoutSecrets(inspect(value, { depth: 0, breakLength: Infinity, maxStringLength: 60 }));
     return ['object', 'function', 'undefined'].includes(typeof value) ? shown : `${shown} (${typeof value})`;
   } catch {
     return `a value that cannot be shown (${typeof value})`;
@@ -128,32 +131,4 @@ function describe(value: unknown): string {
 
 function withCode<E extends Error>(error: E, code: string): E {
   return Object.assign(error, { code });
-}
-
-/** A name cut short (`timeout`), drawn out (`owners`) or in another case (`max_pools`) is nearer than any with other letters. */
-function nearest(key: string, known: readonly string[]): string {
-  const given = letters(key);
-  const akin = known.filter((name) => letters(name).includes(given) || given.includes(letters(name)));
-  const distances = (akin.length > 0 ? akin : known).map((candidate) => ({
-    candidate,
-    distance: editDistance(given, letters(candidate)),
-  }));
-  return distances.reduce((best, next) => (next.distance < best.distance ? next : best)).candidate;
-}
-
-function letters(name: string): string {
-  return name.replace(/[-_]/g, '').toLowerCase();
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }

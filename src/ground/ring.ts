@@ -1,3 +1,5 @@
+import { Array } from './globals.ts';
+
 /**
  * A queue in a circular array. Each entry keeps its position while it is queued, so it can be struck out
  * in constant time; what is struck out is passed over when its turn comes.

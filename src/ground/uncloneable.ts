@@ -1,7 +1,16 @@
 import * as workerThreads from 'node:worker_threads';
+import { defineField } from './define-field.ts';
 
 /** Node 22 and newer. */
-const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: object) => void };
+const { markAsUncloneable, isMarkedAsUntransferable } = workerThreads as {
+  markAsUncloneable?: (value: object) => void;
+  isMarkedAsUntransferable?: (value: object) => boolean;
+};
+
+/** Whether Node would refuse to move it because of a mark; `undefined` where the runtime does not tell. */
+export function isMarkedUntransferable(value: object): boolean | undefined {
+  return isMarkedAsUntransferable?.(value);
+}
 
 /**
  * Makes `postMessage(value)` throw a `DataCloneError`. Without it a class instance would arrive in the other
@@ -9,5 +18,5 @@ const { markAsUncloneable } = workerThreads as { markAsUncloneable?: (value: obj
  */
 export function refuseCloning(value: object): void {
   if (markAsUncloneable !== undefined) markAsUncloneable(value);
-  else Object.defineProperty(value, 'belongsToItsThread', { value: () => true, enumerable: true });
+  else defineField(value, 'belongsToItsThread', () => true, true);
 }

@@ -1,5 +1,6 @@
 import { sharedOffsetMs } from '../ground/clock.ts';
 import { CancelledError, errorForItem } from '../ground/errors.ts';
+import { Promise } from '../ground/globals.ts';
 import type { List, Listed } from '../ground/list.ts';
 import type { Transferable } from '../task/reference.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
@@ -74,6 +75,8 @@ export class Job implements Listed<Job, JobKeeper> {
   seat = 0;
   /** Set by an executor that has moved what was to be moved: the job cannot be sent again. */
   declare hasMoved?: boolean;
+  /** Set by an executor that ends it: how long it ran. */
+  declare ranMs?: number;
   /** Its promise, when nobody need hear of its failure. Marked as handled only when it fails: that takes memory. */
   declare future?: Promise<unknown>;
   list: List<Job, JobKeeper> | undefined = undefined;

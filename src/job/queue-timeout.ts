@@ -1,6 +1,7 @@
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { TimeoutError } from '../ground/errors.ts';
+import { Map, Math } from '../ground/globals.ts';
 import type { Job } from './job.ts';
 
 /** Ends the wait of jobs that have a longest one. Workers check it as well: a job that waited too long never runs. */

@@ -1,3 +1,4 @@
+import { Array } from '../ground/globals.ts';
 import { abortSignal, durationMs, invalidType, list, readOptions, text } from '../ground/options.ts';
 import type { Transferable } from '../task/reference.ts';
 
@@ -10,11 +11,11 @@ export interface SubmitOptions {
   /** Objects inside `args` to move instead of copy. They must not be used afterwards. */
   readonly transfer?: readonly Transferable[] | undefined;
   /**
-   * Longest run, counted from the moment a worker begins the job. Then its worker is terminated and replaced, and
-   * the job fails with `TimeoutError`, phase `"run"`. Above 0. No limit unless given.
+   * Longest run, counted from the call of the function, not from the import of its module. Then its worker is
+   * terminated and replaced, and the job fails with `TimeoutError`, phase `"run"`. Above 0. No limit unless given.
    */
   readonly timeoutSeconds?: number | undefined;
-  /** Longest wait before a worker begins the job. Then it fails with `TimeoutError`, phase `"queue"`, and never runs. Above 0. */
+  /** Longest wait before a worker calls the function. Then it fails with `TimeoutError`, phase `"queue"`, and never runs. Above 0. */
   readonly queueTimeoutSeconds?: number | undefined;
 }
 

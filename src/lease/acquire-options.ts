@@ -1,3 +1,4 @@
+import type { LeaseOption } from './loan-terms.ts';
 import { abortSignal, durationMs, flag, readOptions, text } from '../ground/options.ts';
 
 export interface AcquireOptions {
@@ -23,6 +24,7 @@ const known: readonly (keyof AcquireOptions)[] = [
 
 export interface AcquireSettings {
   readonly leaseMs: number;
+  readonly leaseOption: LeaseOption;
   readonly owner: string | undefined;
   readonly wait: boolean;
   readonly timeoutMs: number | undefined;
@@ -34,6 +36,10 @@ export function readAcquireOptions(options: unknown, defaultLeaseMs: number): Ac
   const given = readOptions<AcquireOptions>('acquire()', options, known);
   return {
     leaseMs: durationMs('leaseSeconds', given.leaseSeconds, { orZero: false }) ?? defaultLeaseMs,
+    leaseOption:
+      given.leaseSeconds === undefined
+        ? ['defaultLeaseSeconds', 'the manager']
+        : ['leaseSeconds', 'acquire()'],
     owner: text('owner', given.owner),
     wait: flag('wait', given.wait) ?? true,
     timeoutMs: durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }),

@@ -1,11 +1,14 @@
 import { Follower } from '../diagnostics/follower.ts';
 import type { Clock } from '../ground/clock.ts';
 import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
+import { Math, Promise } from '../ground/globals.ts';
 import { List } from '../ground/list.ts';
 import { list } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
+import { reasonOf } from '../job/abort.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
 import { Job, type JobKeeper, type Outcome, promiseOfLastJob } from '../job/job.ts';
+import { refusedCall } from '../job/refused-call.ts';
 import type { QueueTimeouts } from '../job/queue-timeout.ts';
 import {
   readArgs,
@@ -17,10 +20,12 @@ import {
 import type { Task } from '../task/reference.ts';
 import { resolveTask } from '../task/resolve.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
+import type { AcquiredAt } from './acquired-at.ts';
+import { LeaseHolder, type LeaseHolderTools } from './lease-holder.ts';
 import type { Loan } from './loan.ts';
 
 /** What a lease needs of its manager. */
-export interface LeaseTools {
+export interface LeaseTools extends LeaseHolderTools {
   readonly clock: Clock;
   readonly queueTimeouts: QueueTimeouts;
 }
@@ -42,14 +47,14 @@ export class ExecutorLease implements AsyncDisposable {
   readonly hardExpiresAt: number;
   readonly #loan: Loan;
   readonly #tools: LeaseTools;
-  readonly #lost = new AbortController();
+  readonly #holder: LeaseHolder;
   /** Jobs of this turn, which leave together at its end. */
   readonly #outbox: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
   readonly #follower = new Follower(this);
   #jobs = 0;
 
   /** @internal */
-  private constructor(loan: Loan, tools: LeaseTools) {
+  private constructor(loan: Loan, tools: LeaseTools, acquiredAt: AcquiredAt | undefined) {
     const { id, owner, leaseMs, graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs } = loan.terms;
     this.leaseId = id;
     this.owner = owner;
@@ -60,14 +65,14 @@ export class ExecutorLease implements AsyncDisposable {
     this.hardExpiresAt = hardExpiresAtMs / 1000;
     this.#loan = loan;
     this.#tools = tools;
+    this.#holder = new LeaseHolder(loan, this, tools, acquiredAt);
+    loan.holder = this.#holder;
     refuseCloning(this);
   }
 
-  /** @internal */
-  static over(loan: Loan, tools: LeaseTools): ExecutorLease {
-    const lease = new ExecutorLease(loan, tools);
-    loan.holder = lease;
-    return lease;
+  /** @internal @param acquiredAt where, if that may have to be told */
+  static over(loan: Loan, tools: LeaseTools, acquiredAt?: AcquiredAt): ExecutorLease {
+    return new ExecutorLease(loan, tools, acquiredAt);
   }
 
   /** Neither released nor revoked. */
@@ -77,7 +82,7 @@ export class ExecutorLease implements AsyncDisposable {
 
   /** Aborts when the lease is revoked, its pool breaks or the manager stops. Not on release. */
   get signal(): AbortSignal {
-    return this.#lost.signal;
+    return this.#holder.lost.signal;
   }
 
   /**
@@ -88,7 +93,7 @@ export class ExecutorLease implements AsyncDisposable {
   run<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>>;
   run(task: unknown, args?: unknown, options?: unknown): Promise<unknown> {
     try {
-      this.#send(this.#resolve(task), args, readSubmitOptions('run()', options));
+      this.#send(this.#resolve(task, options), args, readSubmitOptions('run()', options));
       return promiseOfLastJob();
     } catch (error) {
       return Promise.reject(error);
@@ -98,7 +103,7 @@ export class ExecutorLease implements AsyncDisposable {
   /** Like {@link run}, but a cancellable future, at once. Misuse (an inactive lease, a task or options that cannot work) throws synchronously. */
   enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>>;
   enqueue(task: unknown, args?: unknown, options?: unknown): WorkFuture<unknown> {
-    const job = this.#send(this.#resolve(task), args, readSubmitOptions('enqueue()', options));
+    const job = this.#send(this.#resolve(task, options), args, readSubmitOptions('enqueue()', options));
     return futureOf(promiseOfLastJob(), job);
   }
 
@@ -113,13 +118,13 @@ export class ExecutorLease implements AsyncDisposable {
     options?: SubmitOptions,
   ): Promise<PromiseSettledResult<Awaited<R>>[]> {
     const submission = readSubmitOptions('runBatch()', options);
-    this.#assertActive();
+    this.#assertActive(task, submission);
     const one = (args: readonly unknown[]): Promise<unknown> => {
       try {
         this.#send(resolveTask(task), args, submission);
         return promiseOfLastJob();
       } catch (error) {
-        return Promise.reject(error);
+        return Promise.reject(refusedCall(error, task, submission));
       }
     };
     return (await Promise.allSettled(
@@ -127,37 +132,36 @@ export class ExecutorLease implements AsyncDisposable {
     )) as PromiseSettledResult<Awaited<R>>[];
   }
 
+  /**
+   * @internal Like {@link run}, but tells what became of the job as an executor does: `"returned"` when it certainly
+   * never began, because the lease or its pool has ended. A reason alone does not tell: a job may throw any error.
+   */
+  async outcomeOf(task: unknown, args: unknown, options: SubmitOptions): Promise<Outcome> {
+    try {
+      this.#assertActive(task, options);
+    } catch (reason) {
+      return { status: 'returned', reason };
+    }
+    let job: Job | undefined;
+    try {
+      job = this.#send(resolveTask(task), args, readSubmitOptions('run()', options));
+      return { status: 'fulfilled', value: await promiseOfLastJob() };
+    } catch (reason) {
+      const hasReturned = job !== undefined && this.#holder.hasReturned(job);
+      return { status: hasReturned ? 'returned' : 'rejected', reason };
+    }
+  }
+
   /** Gives the pool back; with work in flight, once that has settled. Calling it again does nothing. */
   async release(): Promise<void> {
     this.#flush();
-    this.#loan.release();
+    this.#holder.release();
     await this.#loan.ended();
   }
 
   /** `release()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.release();
-  }
-
-  /** @internal */
-  jobOutcome(job: Job, outcome: Outcome): void {
-    if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
-    else job.reject(outcome.status === 'returned' ? (this.#loan.lost ?? outcome.reason) : outcome.reason);
-  }
-
-  /** @internal */
-  jobWithdrawn(): void {}
-
-  /** @internal */
-  loanIdle(): void {}
-
-  /** @internal A direct holder may still submit. */
-  loanExpired(): void {}
-
-  /** @internal */
-  loanLost(reason: Error): void {
-    this.#rejectOutbox(reason);
-    this.#lost.abort(reason instanceof LeasepoolError ? copyOf(reason) : reason);
   }
 
   /** @internal */
@@ -173,33 +177,37 @@ export class ExecutorLease implements AsyncDisposable {
     this.#tools.queueTimeouts.forget(job);
   }
 
-  #resolve(task: unknown): ResolvedTask {
-    this.#assertActive();
-    return resolveTask(task);
+  #resolve(task: unknown, options: unknown): ResolvedTask {
+    this.#assertActive(task, options);
+    try {
+      return resolveTask(task);
+    } catch (error) {
+      throw refusedCall(error, task, options);
+    }
   }
 
-  #assertActive(): void {
+  #assertActive(task: unknown, options: unknown): void {
     // The timer may be late: this thread may have been busy.
     if (this.#loan.active && this.#tools.clock.now() >= this.#loan.terms.hardExpiresAtMs) this.#loan.revoke();
     if (this.#loan.active) return;
     const { lost } = this.#loan;
-    if (lost === undefined) throw new LeaseExpiredError(`lease ${this.leaseId} has been released`);
-    throw lost instanceof LeasepoolError ? copyOf(lost) : lost;
+    const error = lost ?? new LeaseExpiredError(`lease ${this.leaseId} has been released`);
+    throw error instanceof LeasepoolError ? refusedCall(copyOf(error), task, options) : error;
   }
 
   #send(task: ResolvedTask, args: unknown, submission: Submission): Job {
     const tuple = readArgs(args);
+    const isAborted = submission.signal?.aborted === true;
     const isFollowed = this.#follower.isWanted;
     const account = isFollowed ? this.#follower : this;
     const job = new Job(task, tuple, submission, account, this.#jobs++, Math.ceil(this.#tools.clock.now()));
-    const isAborted = submission.signal?.aborted === true;
     if (!isAborted) {
       if (this.#outbox.size === 0) this.#tools.clock.soon(() => this.#flush());
       this.#outbox.push(job);
       this.#tools.queueTimeouts.watch(job);
     }
     if (isFollowed) this.#follower.submitted(job);
-    if (isAborted) job.cancel(submission.signal!.reason);
+    if (isAborted) job.cancel(reasonOf(submission.signal!));
     return job;
   }
 
@@ -210,7 +218,9 @@ export class ExecutorLease implements AsyncDisposable {
     this.#loan.submit(jobs);
   }
 
-  #rejectOutbox(reason: Error): void {
-    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift()) job.reject(reason);
+  /** @internal */
+  rejectOutbox(reason: Error): void {
+    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift())
+      this.#holder.rejectReturned(job, reason);
   }
 }

@@ -1,5 +1,7 @@
 /** Which pool is in which state. Pure: no time, no promises, no workers. */
 
+import { Error, Map, Math } from '../ground/globals.ts';
+
 export type PoolState = 'starting' | 'available' | 'leased' | 'closing';
 
 /** What a pool may become. A pool that is not here yet starts as `starting` or `leased`; a closed one is removed. */
@@ -70,7 +72,12 @@ export class Ledger<P> {
     this.#states.delete(pool);
   }
 
-  /** The pool to lend next: the one used last, so that the others may idle out; else one that is coming up. */
+  /** The pool to lend next, of those that are up: the one used last, so that the others may idle out. */
+  lendableUp(isUp: (pool: P) => boolean): P | undefined {
+    return this.in('available').findLast(isUp);
+  }
+
+  /** The pool to lend next to somebody who waits for its workers: the one used last; else one that is coming up. */
   lendable(): P | undefined {
     return this.in('available').at(-1) ?? this.in('starting')[0];
   }

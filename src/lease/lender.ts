@@ -3,7 +3,9 @@ import { Histogram } from '../diagnostics/histogram.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { BrokenExecutorError } from '../ground/errors.ts';
+import { Map, Math, Number, Set } from '../ground/globals.ts';
 import { Loan, type LoanHost } from './loan.ts';
+import type { LeaseOption } from './loan-terms.ts';
 import type { ManagedPool } from './managed-pool.ts';
 import type { Pools } from './pools.ts';
 import { type Waiter, Waiters } from './waiters.ts';
@@ -11,9 +13,14 @@ import { type Waiter, Waiters } from './waiters.ts';
 /** Somebody who wants a loan. */
 export interface LoanRequest {
   readonly leaseMs: number;
+  readonly leaseOption?: LeaseOption | undefined;
   readonly owner: string | undefined;
   /** Waits for the pools there are when none is opened because one broke. */
   readonly waitsOutBreak: boolean;
+  /** Takes no pool that has no worker yet: meanwhile another may become free. */
+  readonly needsWorkers: boolean;
+  /** So many pools are to come up for it while it waits for one that is up. */
+  readonly wants: number;
   /** Must give the loan its holder. */
   granted(loan: Loan): void;
   refused(error: Error): void;
@@ -30,16 +37,20 @@ export interface LoanSource {
   readonly canLend: boolean;
   /** Why nothing new is opened just now, when that is so. */
   readonly refusal: Error | undefined;
-  /** Whether a pool that is up is free and nobody waits for one; when not, calls back once that may be so. */
+  /** Whether a free pool has a worker with nothing to do and nobody waits for it; when not, calls back once that may be so. */
   hasIdlePool(onIdle: () => void): boolean;
-  /** How many requests would be granted at once, counted up to `limit`. */
+  /** How many pools can be had, those that come up first among them, counted up to `limit`. */
   lendable(limit: number): number;
+  /** Somebody in line may want more pools than before. */
+  wantsMore(): void;
 }
 
 /** A request in line. */
 interface Waiting {
   readonly request: LoanRequest;
   readonly sinceMs: number;
+  /** Grows with each request that joins the line. */
+  readonly number: number;
 }
 
 interface OpenLoan {
@@ -60,10 +71,13 @@ export class Lender implements LoanSource, LoanHost {
   readonly #deadlines: Deadlines;
   readonly #graceMs: number;
   readonly #waiters = new Waiters<Waiting>();
+  /** Those of the line that need workers: passed over while only pools that have none yet can be had. */
+  readonly #needingWorkers = new Waiters<Waiting>();
   readonly #loans = new Map<Loan, OpenLoan>();
   /** Want to know of a pool for which nobody waits. */
   readonly #watchers = new Set<() => void>();
   #lent = 0;
+  #joined = 0;
   #vigil: Deadline | undefined;
 
   constructor(pools: Pools, clock: Clock, deadlines: Deadlines, graceMs: number) {
@@ -74,7 +88,7 @@ export class Lender implements LoanSource, LoanHost {
   }
 
   get waiting(): number {
-    return this.#waiters.size;
+    return this.#waiters.size + this.#needingWorkers.size;
   }
 
   get loans(): readonly Loan[] {
@@ -82,7 +96,7 @@ export class Lender implements LoanSource, LoanHost {
   }
 
   get canLend(): boolean {
-    return this.#waiters.size === 0 && this.#pools.canLend;
+    return this.#pools.canLend;
   }
 
   get refusal(): Error | undefined {
@@ -96,52 +110,83 @@ export class Lender implements LoanSource, LoanHost {
   }
 
   get #hasIdlePool(): boolean {
-    return this.#waiters.size === 0 && this.#pools.ledger.count('available') > 0;
+    return this.waiting === 0 && this.#pools.hasIdle;
   }
 
   lendable(limit: number): number {
-    const { ledger } = this.#pools;
-    if (this.#waiters.size > 0) return 0;
-    return Math.min(
-      limit,
-      ledger.count('available') + ledger.count('starting') + ledger.maxPools - ledger.total,
-    );
+    return this.waiting > 0 ? 0 : Math.min(limit, this.#pools.lendable);
+  }
+
+  wantsMore(): void {
+    if (this.#needingWorkers.size === 0) return;
+    let wanted = 0;
+    for (const { request } of this.#needingWorkers) wanted += request.wants;
+    this.#pools.expect(wanted);
   }
 
   borrow(request: LoanRequest): () => void {
-    if (this.#waiters.size === 0 && this.#serve(request)) return () => {};
+    if (this.#next() === undefined && this.#serve(request)) {
+      this.wantsMore(); // It may have got what was to come up for somebody in line.
+      return () => {};
+    }
     const { refusal, usable } = this.#pools;
     if (refusal !== undefined && (!request.waitsOutBreak || usable === 0)) {
       request.refused(refusal);
       return () => {};
     }
-    const waiter = this.#waiters.join({ request, sinceMs: this.#clock.now() });
+    const line = request.needsWorkers ? this.#needingWorkers : this.#waiters;
+    const waiter = line.join({ request, sinceMs: this.#clock.now(), number: ++this.#joined });
     this.#keepVigil();
-    return () => this.#leave(waiter);
+    this.wantsMore();
+    return () => this.#leave(line, waiter);
   }
 
   /** A pool may be had: whoever waits longest gets it. */
   serveWaiters(): void {
-    for (let next = this.#waiters.first; next !== undefined; next = this.#waiters.first) {
-      const { canLend, refusal } = this.#pools;
-      if (canLend) {
-        this.#waiters.shift();
-        this.#serve(next.request, next.sinceMs);
-      } else if (refusal !== undefined && !next.request.waitsOutBreak)
-        this.#waiters.shift()!.request.refused(refusal);
-      else break;
+    for (let line = this.#next(); line !== undefined; line = this.#next()) {
+      const { request, sinceMs } = line.shift()!;
+      this.#serve(request, sinceMs);
     }
+    this.#refuseDuringBreak();
+    this.wantsMore();
     this.#keepVigil();
     if (!this.#hasIdlePool) return;
     for (const watcher of this.#watchers) watcher();
     this.#watchers.clear();
   }
 
+  /** The part of the line with the next who can be served now. */
+  #next(): Waiters<Waiting> | undefined {
+    if (this.waiting === 0) return undefined;
+    const { first } = this.#waiters;
+    const needing = this.#needingWorkers.first;
+    if (needing !== undefined && this.#pools.canLendUp)
+      return first !== undefined && first.number < needing.number ? this.#waiters : this.#needingWorkers;
+    return first !== undefined && this.#pools.canLend ? this.#waiters : undefined;
+  }
+
+  /** Those whose pool would have to be opened, which is not done just now. */
+  #refuseDuringBreak(): void {
+    for (let { first } = this.#waiters; first !== undefined; { first } = this.#waiters) {
+      const { refusal } = this.#pools;
+      if (refusal === undefined || first.request.waitsOutBreak) return;
+      this.#waiters.shift();
+      first.request.refused(refusal);
+    }
+  }
+
   /** Nobody will be served any more. */
   refuseWaiters(makeError: () => Error): void {
-    for (let next = this.#waiters.shift(); next !== undefined; next = this.#waiters.shift())
-      next.request.refused(makeError());
+    for (const line of [this.#waiters, this.#needingWorkers]) {
+      for (let next = line.shift(); next !== undefined; next = line.shift())
+        next.request.refused(makeError());
+    }
     this.#keepVigil();
+  }
+
+  /** A worker of the pool of a loan may be free. */
+  workerFreed(pool: ManagedPool): void {
+    for (const [loan, open] of this.#loans) if (open.pool === pool) loan.workerFreed();
   }
 
   /** The pool of a loan broke. */
@@ -151,10 +196,10 @@ export class Lender implements LoanSource, LoanHost {
       loan.retirePool();
       loan.lose(error);
     }
-    // Those who wait for other pools go on waiting; when there is none left, none will be opened soon either.
-    if (this.#pools.usable === 0) {
-      this.refuseWaiters(() => new BrokenExecutorError(error.message, { cause: error.cause }));
-    }
+    // Those who wait for other pools go on waiting. When there is none left, another is opened, or all are refused.
+    if (this.#pools.usable > 0) return;
+    if (this.#pools.canLend) return this.serveWaiters();
+    this.refuseWaiters(() => new BrokenExecutorError(error.message, { cause: error.cause }));
   }
 
   loanEnded(loan: Loan, retire: boolean): void {
@@ -172,7 +217,7 @@ export class Lender implements LoanSource, LoanHost {
 
   /** @param sinceMs since when it has stood in line @returns `false` when there is nothing to lend */
   #serve(request: LoanRequest, sinceMs?: number): boolean {
-    const pool = this.#pools.lend();
+    const pool = request.needsWorkers ? this.#pools.lendUp() : this.#pools.lend();
     if (pool === undefined) return false;
     const loan = this.#open(pool, request);
     this.#tellGranted(loan, pool, sinceMs);
@@ -188,13 +233,22 @@ export class Lender implements LoanSource, LoanHost {
       leaseAcquire.publish({ leaseId, owner, pool: pool.name, leaseSeconds: leaseMs / 1000, waitedSeconds });
   }
 
-  #open(pool: ManagedPool, { owner, leaseMs }: LoanRequest): Loan {
+  #open(pool: ManagedPool, { owner, leaseMs, leaseOption }: LoanRequest): Loan {
     const leasedAtMs = this.#clock.now();
     const softExpiresAtMs = leasedAtMs + leaseMs;
     const hardExpiresAtMs = softExpiresAtMs + this.#graceMs;
     const id = `${pool.name}-lease-${++this.#lent}`;
     const loan = new Loan(
-      { id, owner, leaseMs, graceMs: this.#graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs },
+      {
+        id,
+        owner,
+        leaseMs,
+        graceMs: this.#graceMs,
+        leasedAtMs,
+        softExpiresAtMs,
+        hardExpiresAtMs,
+        leaseOption,
+      },
       pool.executor,
       this,
     );
@@ -206,13 +260,13 @@ export class Lender implements LoanSource, LoanHost {
     return loan;
   }
 
-  #leave(waiter: Waiter<Waiting>): void {
-    this.#waiters.leave(waiter);
+  #leave(line: Waiters<Waiting>, waiter: Waiter<Waiting>): void {
+    line.leave(waiter);
     this.#keepVigil();
   }
 
   #keepVigil(): void {
-    if (this.#waiters.size === 0) {
+    if (this.waiting === 0) {
       this.#deadlines.clear(this.#vigil);
       this.#vigil = undefined;
     } else this.#vigil ??= this.#deadlines.set(neverMs, () => {}, { keepsAlive: true });

@@ -1,10 +1,15 @@
 import { itemSend, leaseExpire, leaseLose } from '../diagnostics/channels.ts';
 import { tellSent } from '../diagnostics/follower.ts';
-import { isBrokenExecutor, LeaseExpiredError } from '../ground/errors.ts';
+import { isBrokenExecutor, type LeaseExpiredError } from '../ground/errors.ts';
 import { List } from '../ground/list.ts';
+import type { Backlog } from '../executor/chunk.ts';
 import type { Executor } from '../executor/executor.ts';
+import { loadOf, type PoolLoad } from '../executor/load.ts';
 import { submitGuarded } from '../executor/opening.ts';
 import type { Job, JobKeeper, Outcome } from '../job/job.ts';
+import { endedByExpiry, expiryOf, notBegunBecause } from './expiry.ts';
+import type { LoanTerms } from './loan-terms.ts';
+import { Math, Promise } from '../ground/globals.ts';
 
 /** Who uses a loan: a batch, or the facade an `acquire()` gave. */
 export interface LoanHolder {
@@ -12,6 +17,8 @@ export interface LoanHolder {
   jobOutcome(job: Job, outcome: Outcome): void;
   /** A job was taken back: a worker may be free. */
   jobWithdrawn(): void;
+  /** A worker has come up, or has nothing to do any more: it may have had nothing but what was taken back. */
+  workerFreed(): void;
   /** Nothing is in flight any more, and the loan is still the holder's. */
   loanIdle(): void;
   /** Soft expiry: the time asked for is over, the grace begins. */
@@ -26,16 +33,6 @@ export interface LoanHost {
   loanEnded(loan: Loan, retire: boolean): void;
 }
 
-export interface LoanTerms {
-  readonly id: string;
-  readonly owner: string | undefined;
-  readonly leaseMs: number;
-  readonly graceMs: number;
-  readonly leasedAtMs: number;
-  readonly softExpiresAtMs: number;
-  readonly hardExpiresAtMs: number;
-}
-
 /**
  * A pool lent for a while, and the jobs sent through it.
  *
@@ -46,11 +43,13 @@ export class Loan implements JobKeeper {
   readonly terms: LoanTerms;
   readonly workers: number;
   readonly #executor: Executor;
+  readonly #load: PoolLoad | undefined;
   readonly #host: LoanHost;
   readonly #inFlight: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
   #holder!: LoanHolder;
   #state: 'active' | 'draining' | 'ended' = 'active';
   #lost: Error | undefined;
+  #expiry: LeaseExpiredError | undefined;
   #retire = false;
   readonly #whenEnded: (() => void)[] = [];
 
@@ -58,6 +57,7 @@ export class Loan implements JobKeeper {
     this.terms = terms;
     this.workers = executor.workers;
     this.#executor = executor;
+    this.#load = loadOf(executor);
     this.#host = host;
   }
 
@@ -90,6 +90,31 @@ export class Loan implements JobKeeper {
     return this.#inFlight.size;
   }
 
+  get workersUp(): number {
+    return this.#load?.workersUp ?? this.workers;
+  }
+
+  /** Workers that have nothing to do, as far as it is known. */
+  get idleWorkers(): number {
+    return this.#load?.idleWorkers ?? Math.max(0, this.workers - this.#inFlight.size);
+  }
+
+  /** What no worker has begun, as far as it is known. */
+  backlog(): Backlog {
+    if (this.#load !== undefined) return this.#load.backlog();
+    return { calls: Math.max(0, this.#inFlight.size - this.workers), workMs: Infinity, ageMs: 0 };
+  }
+
+  /** So many jobs like this one are worth a message to a worker, as far as it is known. */
+  worthMessage({ task }: Job): number {
+    return this.#load?.worthMessage(task) ?? 1;
+  }
+
+  /** A worker of its pool may be free. */
+  workerFreed(): void {
+    if (this.#state === 'active') this.#holder.workerFreed();
+  }
+
   /** Sends jobs, in order and in one call. Those the executor does not take come back as outcomes. */
   submit(jobs: readonly Job[]): void {
     for (const job of jobs) {
@@ -111,8 +136,8 @@ export class Loan implements JobKeeper {
 
   /**
    * Takes back up to `count` jobs that no worker has begun, the last ones first. Jobs whose memory has moved already
-   * stay: they cannot be sent again. Should nothing be left, the loan goes on until it is released: whoever gets the
-   * pool next must find these jobs in their place.
+   * stay: they cannot be sent again. Should nothing be left, the loan goes on until it is released, or told by
+   * {@link endWhenDrained}: whoever gets the pool next must find these jobs in their place.
    * @returns them, in order
    */
   takeBack(count: number): Job[] {
@@ -135,7 +160,7 @@ export class Loan implements JobKeeper {
 
   outcome(job: Job, outcome: Outcome): void {
     if (!this.#inFlight.remove(job)) return;
-    this.#holder.jobOutcome(job, outcome);
+    this.#holder.jobOutcome(job, this.#isExpiry(outcome) ? this.#endOf(job) : outcome);
     this.#afterLeaving();
   }
 
@@ -143,7 +168,7 @@ export class Loan implements JobKeeper {
   release(): void {
     if (this.#state !== 'active') return;
     this.#state = 'draining';
-    this.#endWhenDrained();
+    this.endWhenDrained();
   }
 
   /** Resolves when nothing of the loan is left. */
@@ -163,15 +188,16 @@ export class Loan implements JobKeeper {
   /** Hard expiry: what is not begun goes back to the holder, what runs is ended. */
   revoke(): void {
     if (this.#state === 'ended') return;
-    const reason = new LeaseExpiredError(`lease ${this.terms.id} has expired and was revoked`);
+    const reason = (this.#expiry = expiryOf(this.terms));
     const notBegun = this.takeBack(Infinity);
     for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
     this.lose(reason);
     for (const job of this.jobs()) {
-      if (this.withdraw(job)) this.#holder.jobOutcome(job, { status: 'rejected', reason });
+      if (this.withdraw(job))
+        this.#holder.jobOutcome(job, { status: 'rejected', reason: notBegunBecause(reason, job) });
     }
     this.#endRunning(reason);
-    this.#endWhenDrained();
+    this.endWhenDrained();
   }
 
   /** Takes the loan away from its holder. What is in flight still settles. */
@@ -183,12 +209,20 @@ export class Loan implements JobKeeper {
     const { id: leaseId, owner } = this.terms;
     if (leaseLose.hasSubscribers) leaseLose.publish({ leaseId, owner, error: reason });
     if (wasActive) this.#holder.loanLost(reason);
-    this.#endWhenDrained();
+    this.endWhenDrained();
   }
 
   /** The pool cannot be used again once this loan is over. */
   retirePool(): void {
     this.#retire = true;
+  }
+
+  #isExpiry(outcome: Outcome): boolean {
+    return outcome.status === 'rejected' && this.#expiry !== undefined && outcome.reason === this.#expiry;
+  }
+
+  #endOf(job: Job): Outcome {
+    return { status: 'rejected', reason: endedByExpiry(this.#expiry!, job) };
   }
 
   #takeBack(job: Job): boolean {
@@ -217,10 +251,11 @@ export class Loan implements JobKeeper {
   #afterLeaving(): void {
     if (this.#inFlight.size > 0) return;
     if (this.#state === 'active') this.#holder.loanIdle();
-    else this.#endWhenDrained();
+    else this.endWhenDrained();
   }
 
-  #endWhenDrained(): void {
+  /** A draining loan ends once nothing of it is in flight. To be called when what was taken back is in its place. */
+  endWhenDrained(): void {
     if (this.#state !== 'draining' || this.#inFlight.size > 0) return;
     this.#state = 'ended';
     this.#host.loanEnded(this, this.#retire);

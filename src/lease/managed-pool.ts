@@ -1,6 +1,8 @@
 import { NotStartedError } from '../ground/errors.ts';
 import type { Executor, ExecutorBackend, ExecutorCreateOptions } from '../executor/executor.ts';
+import { loadOf } from '../executor/load.ts';
 import { OpeningExecutor } from '../executor/opening.ts';
+import { Promise } from '../ground/globals.ts';
 
 /** A pool as the manager knows it. */
 export class ManagedPool {
@@ -8,8 +10,8 @@ export class ManagedPool {
   readonly executor: Executor;
   /** Since when nobody has leased it. */
   idleSinceMs: number;
-  /** Its workers are up. */
-  isUp = false;
+  /** Its workers have come up, although they may have ended since. */
+  hasComeUp = false;
   /** It was above the desired number while it came up. */
   isUnwanted = false;
   /** It can run nothing any more. */
@@ -25,13 +27,26 @@ export class ManagedPool {
     this.#shutDown = new Promise((resolve) => (this.#markShutDown = resolve));
   }
 
+  /** Whether it can begin work now: it has a worker that is up. */
+  get isUp(): boolean {
+    return this.hasComeUp && loadOf(this.executor)?.workersUp !== 0;
+  }
+
+  /**
+   * Whether a worker of it has nothing to do. One may still be busy when nobody has leased the pool: a job that was
+   * cancelled goes on, and so does the loading of a module.
+   */
+  get isIdle(): boolean {
+    return this.isUp && loadOf(this.executor)?.idleWorkers !== 0;
+  }
+
   /** Resolves when it is up, or with the reason when it never will be. */
   async whenUp(): Promise<Error | undefined> {
     const { ready, broken } = this.executor;
     const ends: Promise<Error | undefined>[] = [this.#shutDown];
     if (broken !== undefined) ends.push(broken);
     const failure = await Promise.race([...ends, Promise.resolve(ready).then(() => undefined)]);
-    if (failure === undefined) this.isUp = true;
+    if (failure === undefined) this.hasComeUp = true;
     return failure;
   }
 

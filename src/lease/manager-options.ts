@@ -3,6 +3,7 @@ import { SHARE_ENV } from 'node:worker_threads';
 import { builtInNames, type BuiltInName } from '../executor/backends.ts';
 import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
 import { UnsupportedBackendError } from '../ground/errors.ts';
+import { Math, Object, URL } from '../ground/globals.ts';
 import { type Logger, readLogger } from '../ground/logger.ts';
 import {
   callable,
@@ -17,9 +18,12 @@ import {
   text,
   withMethods,
 } from '../ground/options.ts';
+import { withoutPrototype } from '../ground/without-prototype.ts';
 import { moduleString } from '../task/reference.ts';
 import { notCloneable } from '../wire/cloneable.ts';
-import { fromBytes, serializationFailure, toBytes } from '../wire/serialize.ts';
+import { cloneWithErrors, encodeErrors } from '../wire/error-codec.ts';
+import { type EncodedValues, revived } from '../wire/error-envelope.ts';
+import { assertTravels, fromBytes, serializationFailure, toBytes } from '../wire/serialize.ts';
 import type { SizingLimits } from './sizing.ts';
 
 export interface LeasedExecutorManagerOptions {
@@ -56,7 +60,10 @@ export interface LeasedExecutorManagerOptions {
   readonly preload?: readonly (string | URL)[] | undefined;
   /** Cloned into every worker; a job reads it with `workerData()`. It is copied once, at construction. */
   readonly workerData?: unknown;
-  /** How long a worker may take to come up before that counts as a failed start. Above 0. @defaultValue `30` */
+  /**
+   * How long a worker may take to come up before that counts as a failed start, and to load a task's module before
+   * that fails its item with `TaskReferenceError` (`TASK_MODULE`). Above 0. @defaultValue `30`
+   */
   readonly startTimeoutSeconds?: number | undefined;
   /** Given to every worker thread. Child processes take `env`, `execArgv` and the heap and stack limits (as flags); the rest is refused for them. */
   readonly workerOptions?: WorkerSettings | undefined;
@@ -166,9 +173,10 @@ function readPreload(value: unknown): readonly string[] {
 /** The copy the workers get, so that a later change of the original has no effect. */
 function readWorkerData(value: unknown, backend: ManagerSettings['backend']): unknown {
   try {
-    return backend === 'process' ? fromBytes(toBytes(value)) : structuredClone(value);
+    if (backend !== 'process') return cloneWithErrors(value);
+    return revived(fromBytes(toBytes(encodeErrors([value]))) as EncodedValues)[0];
   } catch (error) {
-    throw notCloneable('workerData', value, error, backend === 'process' ? toBytes : undefined);
+    throw notCloneable('workerData', value, error, backend === 'process' ? assertTravels : undefined);
   }
 }
 
@@ -186,12 +194,17 @@ const safeLimits = { maxOldGenerationSizeMb: 16, stackSizeMb: 0.5 };
 function readWorkerOptions(value: unknown, backend: ManagerSettings['backend']): WorkerSettings | undefined {
   if (value === undefined) return undefined;
   const given = readOptions<WorkerSettings>('workerOptions', value, workerKeys) as WorkerSettings;
-  const options = { ...given, ...copiedSettings(given) };
+  const limits = readLimits(given.resourceLimits);
+  const options = { ...given, ...copiedSettings(given), ...(limits && { resourceLimits: limits }) };
   if (backend === 'process') refuseForProcesses(options);
-  const limits = given.resourceLimits;
-  if (limits === undefined) return options;
-  if (typeof limits !== 'object' || limits === null)
-    throw invalidType('"workerOptions.resourceLimits" must be an object', limits);
+  return withoutPrototype(options);
+}
+
+function readLimits(value: unknown): WorkerSettings['resourceLimits'] {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null)
+    throw invalidType('"workerOptions.resourceLimits" must be an object', value);
+  const limits: NonNullable<WorkerSettings['resourceLimits']> = withoutPrototype(value);
   for (const [key, least] of Object.entries(safeLimits)) {
     const limit = limits[key as keyof typeof safeLimits];
     if (limit === undefined) continue;
@@ -199,7 +212,7 @@ function readWorkerOptions(value: unknown, backend: ManagerSettings['backend']):
     if (typeof limit !== 'number') throw invalidType(expected, limit);
     if (!(limit >= least)) throw outOfRange(expected, limit);
   }
-  return { ...options, resourceLimits: { ...limits } };
+  return limits;
 }
 
 /** Checked, and copied where a later change of the original could have an effect. */
@@ -220,12 +233,10 @@ function copiedSettings({ env, execArgv, stdout, stderr }: WorkerSettings): Work
 }
 
 /** A process prints to its parent's output, and V8 has no flag for the range of its code. */
-function refuseForProcesses({ stdout, stderr, resourceLimits }: WorkerSettings): void {
-  for (const [key, value] of Object.entries({
-    stdout,
-    stderr,
-    codeRangeSizeMb: resourceLimits?.codeRangeSizeMb,
-  })) {
+function refuseForProcesses(options: WorkerSettings): void {
+  const { stdout, stderr, resourceLimits } = withoutPrototype(options);
+  const codeRangeSizeMb = resourceLimits?.codeRangeSizeMb;
+  for (const [key, value] of Object.entries({ stdout, stderr, codeRangeSizeMb })) {
     if (value !== undefined)
       throw outOfRange(`"workerOptions" for the process backend cannot have "${key}"`, value);
   }

@@ -4,11 +4,14 @@ import type { ExecutorBackend } from '../executor/executor.ts';
 import { type Clock, systemClock } from '../ground/clock.ts';
 import { Deadlines } from '../ground/deadline.ts';
 import { ImportReentryError, NotStartedError } from '../ground/errors.ts';
+import { silentLogger } from '../ground/logger.ts';
 import { durationMs, readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
 import { importingModule } from '../task/import-guard.ts';
+import { isWorkerOutsideJobs } from '../task/worker-state.ts';
 import { type AcquireOptions, readAcquireOptions } from './acquire-options.ts';
+import { AcquiredAt } from './acquired-at.ts';
 import { Acquisition, type AcquisitionTools } from './acquisition.ts';
 import type { ExecutorLease } from './lease.ts';
 import { Lender, type LoanSource } from './lender.ts';
@@ -20,6 +23,7 @@ import {
 } from './manager-options.ts';
 import { Pools, type PoolsOwner } from './pools.ts';
 import { leaseStats, type ManagerStats } from './stats.ts';
+import { Promise, Set } from '../ground/globals.ts';
 
 export interface ManagerStopOptions {
   /** How long running jobs may take to finish before their workers are terminated; `0` terminates at once. @defaultValue `30` */
@@ -54,11 +58,14 @@ export class LeasedExecutorManager implements AsyncDisposable {
     this.#deadlines = new Deadlines(clock);
     const owner: PoolsOwner = {
       poolFree: () => this.#lender.serveWaiters(),
+      poolsResized: () => this.#lender.wantsMore(),
+      workerFreed: (pool: ManagedPool) => this.#lender.workerFreed(pool),
       poolBroke: (pool: ManagedPool, error: Error) => this.#lender.poolBroke(pool, error),
     };
     this.#pools = new Pools(this.#settings, this.#backend, clock, this.#deadlines, owner);
     this.#lender = new Lender(this.#pools, clock, this.#deadlines, leaseGraceMs);
     this.#tools = {
+      logger: this.#settings.logger,
       clock,
       deadlines: this.#deadlines,
       lender: this.#lender,
@@ -71,13 +78,18 @@ export class LeasedExecutorManager implements AsyncDisposable {
    * Opens the desired number of pools and resolves when they are up. Calling it again does nothing. After
    * {@link stop} it may be started again.
    * @throws `BrokenExecutorError` when no worker comes up; `NotStartedError` when stopped meanwhile;
-   *   `ImportReentryError` in a task module that a worker is importing
+   *   `ImportReentryError` in a task module that a worker is importing, and in a worker that runs no job
    */
   async start(): Promise<void> {
     const module = importingModule();
     if (module !== undefined) {
       throw new ImportReentryError(
         `a worker is importing ${module} for its tasks, and that module starts a manager: keep the tasks in a module of their own, apart from the program's entry (in a bundle too)`,
+      );
+    }
+    if (isWorkerOutsideJobs()) {
+      throw new ImportReentryError(
+        'a worker runs what --import, --require and NODE_OPTIONS name, as the program does, and that starts a manager: start it in another module of the program, give workers flags of their own (workerOptions.execArgv, and NODE_OPTIONS in workerOptions.env), or catch this error there, so that workers come up without',
       );
     }
     if (this.#state === 'stopping') await this.#stopping;
@@ -113,7 +125,10 @@ export class LeasedExecutorManager implements AsyncDisposable {
   async acquire(options?: AcquireOptions): Promise<ExecutorLease> {
     const settings = readAcquireOptions(options, this.#settings.defaultLeaseMs);
     this.#assertRunning();
-    return new Promise((resolve, reject) => new Acquisition(settings, this.#tools, resolve, reject).begin());
+    const acquiredAt = this.#settings.logger === silentLogger ? undefined : new AcquiredAt(acquire);
+    return new Promise((resolve, reject) =>
+      new Acquisition(settings, this.#tools, resolve, reject, acquiredAt).begin(),
+    );
   }
 
   /** Acquires, calls `use`, and releases whatever happens. @throws as {@link acquire}, and what `use` throws */
@@ -234,3 +249,6 @@ export class LeasedExecutorManager implements AsyncDisposable {
     if (!this.isRunning) throw new NotStartedError('the manager is not started: await manager.start() first');
   }
 }
+
+// As it is: a test may replace it with a function that calls it.
+const { acquire } = LeasedExecutorManager.prototype;

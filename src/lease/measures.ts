@@ -1,4 +1,5 @@
 import { type Measure, quantiles } from '../diagnostics/measure.ts';
+import { Number } from '../ground/globals.ts';
 import type { ManagerStats } from './stats.ts';
 
 /** What of the stats of a manager is a metric. */

@@ -3,9 +3,12 @@ import type { ExecutorBackend } from '../executor/executor.ts';
 import type { Clock } from '../ground/clock.ts';
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
 import { BrokenExecutorError, LeasepoolError } from '../ground/errors.ts';
+import { Math, Promise, Set } from '../ground/globals.ts';
 import { Ledger } from './ledger.ts';
+import { loadOf } from '../executor/load.ts';
 import { ManagedPool } from './managed-pool.ts';
 import type { ManagerSettings } from './manager-options.ts';
+import { recentBreak, stuckBreak } from './open-refusal.ts';
 import { PoolMeter } from './pool-meter.ts';
 import { desiredPools, isDemand, unitsOf } from './sizing.ts';
 
@@ -13,6 +16,10 @@ import { desiredPools, isDemand, unitsOf } from './sizing.ts';
 export interface PoolsOwner {
   /** A pool may be had: one is free, or one more may be opened. */
   poolFree(): void;
+  /** Pools have been opened or closed. */
+  poolsResized(): void;
+  /** A worker of a pool that is lent may be free. */
+  workerFreed(pool: ManagedPool): void;
   poolBroke(pool: ManagedPool, error: Error): void;
 }
 
@@ -76,7 +83,24 @@ export class Pools {
 
   /** Whether {@link lend} would give a pool. */
   get canLend(): boolean {
-    return this.ledger.lendable() !== undefined || (this.ledger.mayOpen && !this.#isBreak);
+    return this.ledger.lendable() !== undefined || this.#mayOpen;
+  }
+
+  /** Whether {@link lendUp} would give a pool. */
+  get canLendUp(): boolean {
+    return this.ledger.lendableUp(isUp) !== undefined;
+  }
+
+  /** Whether {@link lendUp} would give a pool with a worker that has nothing to do. */
+  get hasIdle(): boolean {
+    return this.ledger.lendableUp(isIdle) !== undefined;
+  }
+
+  /** How many pools can be had, those that would have to be opened or come up first among them. */
+  get lendable(): number {
+    const { ledger } = this;
+    const openable = this.#mayOpen ? ledger.maxPools - ledger.total : 0;
+    return ledger.count('available') + ledger.count('starting') + openable;
   }
 
   /** Pools that run what they are given, or will. */
@@ -85,19 +109,33 @@ export class Pools {
       .length;
   }
 
-  /** Why no pool is opened although there may be one more: one broke just now. */
+  /** Why no pool is opened: one broke just now, or those that broke hold all places, with workers that cannot be ended. */
   get refusal(): BrokenExecutorError | undefined {
-    if (!this.ledger.mayOpen || !this.#isBreak) return undefined;
-    const message = `no pool is opened just after one broke: ${this.#brokenBy?.message}`;
-    return new BrokenExecutorError(message, { cause: this.#brokenBy });
+    if (!this.ledger.mayOpen) return this.usable === 0 ? stuckBreak(this.ledger) : undefined;
+    if (!this.#isBreak) return undefined;
+    return recentBreak(this.#brokenBy);
   }
 
-  /** A pool to lease; `undefined` when all are and no more may be opened now. */
+  /** A pool to lease, which may have to come up first; `undefined` when all are leased and no more may be opened now. */
   lend(): ManagedPool | undefined {
-    const free = this.ledger.lendable();
+    const free = this.#freeUp ?? this.ledger.lendable();
     if (free !== undefined) this.ledger.move(free, 'leased');
-    else if (this.canLend) return this.#openPool('leased');
+    else if (this.#mayOpen) return this.#openPool('leased');
     return free;
+  }
+
+  /** A pool to lease that can begin work now. */
+  lendUp(): ManagedPool | undefined {
+    const free = this.#freeUp;
+    if (free !== undefined) this.ledger.move(free, 'leased');
+    return free;
+  }
+
+  /** Sees to it that so many pools that nobody has are coming up, as far as more may be opened now. */
+  expect(count: number): void {
+    const isDown = (pool: ManagedPool): boolean => !pool.isUp;
+    const coming = this.ledger.in('starting', 'available').filter(isDown).length;
+    for (let more = count - coming; more > 0 && this.#mayOpen; more--) this.#openPool('starting');
   }
 
   /** A lease is over. */
@@ -108,7 +146,7 @@ export class Pools {
       return;
     }
     pool.idleSinceMs = this.#clock.now();
-    this.ledger.move(pool, pool.isUp ? 'available' : 'starting');
+    this.ledger.move(pool, pool.hasComeUp ? 'available' : 'starting');
     this.#owner.poolFree();
     this.#closeIdleLater();
   }
@@ -124,6 +162,7 @@ export class Pools {
       if (now - pool.idleSinceMs >= idleMs) void this.#close(pool, 0);
     }
     if (idleMs === 0) this.#closeWhenUp();
+    this.#owner.poolsResized();
     this.#closeIdleLater();
   }
 
@@ -154,6 +193,14 @@ export class Pools {
       .in('starting', 'available', 'leased')
       .map((pool) => this.#close(pool, timeoutSeconds));
     await Promise.all([...closing, ...this.#closings]);
+  }
+
+  get #freeUp(): ManagedPool | undefined {
+    return this.ledger.lendableUp(isIdle) ?? this.ledger.lendableUp(isUp);
+  }
+
+  get #mayOpen(): boolean {
+    return this.#open && this.ledger.mayOpen && !this.#isBreak;
   }
 
   get #isBreak(): boolean {
@@ -192,6 +239,8 @@ export class Pools {
       if (failure === undefined) this.#cameUp(pool);
     });
     void pool.executor.broken?.then((error) => this.#broke(pool, error));
+    const load = loadOf(pool.executor);
+    if (load !== undefined) load.onWorkerFreed = () => this.#workerFreed(pool);
     return pool;
   }
 
@@ -200,11 +249,16 @@ export class Pools {
     if (this.ledger.stateOf(pool) !== 'starting') return;
     this.ledger.move(pool, 'available');
     pool.idleSinceMs = this.#clock.now();
-    if (pool.isUnwanted && this.ledger.staying > this.#desired) void this.#close(pool, 0);
-    else {
-      this.#owner.poolFree();
-      this.#closeIdleLater();
-    }
+    this.#owner.poolFree();
+    const isFree = this.ledger.stateOf(pool) === 'available';
+    if (isFree && pool.isUnwanted && this.ledger.staying > this.#desired) void this.#close(pool, 0);
+    else this.#closeIdleLater();
+  }
+
+  #workerFreed(pool: ManagedPool): void {
+    const state = this.ledger.stateOf(pool);
+    if (state === 'leased') this.#owner.workerFreed(pool);
+    else if (state === 'available') this.#owner.poolFree();
   }
 
   /** Pools above the desired number that are coming up cannot be closed yet. */
@@ -219,20 +273,24 @@ export class Pools {
     this.#settings.logger.error('pool broke and is retired', { pool: pool.name, error });
     if (poolBreak.hasSubscribers) poolBreak.publish({ pool: pool.name, error });
     pool.brokenBy = error;
+    // Where workers come up, and cannot be ended, the next pool can be opened at once.
+    if (!pool.hasComeUp || pool.executor.leftBehind === undefined) this.#beginBreak(error);
+    if (state !== 'leased') void this.#close(pool, 0);
+    this.#owner.poolBroke(pool, error);
+  }
+
+  #beginBreak(error: Error): void {
     this.#brokenBy = error;
     this.#brokenUntil = this.#clock.now() + breakMs;
     this.#deadlines.clear(this.#breakEnd);
     this.#breakEnd = this.#deadlines.set(this.#brokenUntil, () => this.#owner.poolFree(), {
       keepsAlive: false,
     });
-    if (state !== 'leased') void this.#close(pool, 0);
-    this.#owner.poolBroke(pool, error);
   }
 
   #grow(): ManagedPool[] {
     const pools: ManagedPool[] = [];
-    if (this.#isBreak) return pools;
-    while (this.ledger.mayOpen && this.ledger.staying < this.#desired) pools.push(this.#openPool('starting'));
+    while (this.#mayOpen && this.ledger.staying < this.#desired) pools.push(this.#openPool('starting'));
     return pools;
   }
 
@@ -240,20 +298,26 @@ export class Pools {
   #close(pool: ManagedPool, timeoutSeconds: number): Promise<void> {
     const { logger } = this.#settings;
     this.ledger.move(pool, 'closing');
-    const closed = pool.shutdown(timeoutSeconds).catch((error: unknown) => {
-      logger.error('a pool failed to shut down', { pool: pool.name, error });
-    });
-    void closed.then(() => {
-      this.ledger.remove(pool);
-      logger.debug('pool closed', { pool: pool.name });
-      if (poolClose.hasSubscribers) poolClose.publish({ pool: pool.name });
-      if (this.#open) this.#owner.poolFree();
-    });
+    const closed = pool
+      .shutdown(timeoutSeconds)
+      .catch((error: unknown) => {
+        logger.error('a pool failed to shut down', { pool: pool.name, error });
+      })
+      .then(() => this.#closed(pool));
     const waited = this.#noLongerThan(closed, timeoutSeconds * 1000 + shutdownSlackMs, () => {
       logger.error('a pool that does not shut down is left behind', { pool: pool.name });
     });
     this.#closings.add(waited);
     return waited.finally(() => this.#closings.delete(waited));
+  }
+
+  #closed(pool: ManagedPool): void {
+    const { leftBehind } = pool.executor;
+    if (leftBehind !== undefined) return void leftBehind.then(() => this.#closed(pool));
+    this.ledger.remove(pool);
+    this.#settings.logger.debug('pool closed', { pool: pool.name });
+    if (poolClose.hasSubscribers) poolClose.publish({ pool: pool.name });
+    if (this.#open) this.#owner.poolFree();
   }
 
   #noLongerThan(done: Promise<void>, ms: number, onOverdue: () => void): Promise<void> {
@@ -290,3 +354,6 @@ export class Pools {
     });
   }
 }
+
+const isUp = (pool: ManagedPool): boolean => pool.isUp;
+const isIdle = (pool: ManagedPool): boolean => pool.isIdle;

@@ -1,5 +1,7 @@
 /** How many pools there should be. Pure. */
 
+import { Math, Number } from '../ground/globals.ts';
+
 export interface SizingLimits {
   readonly minPools: number;
   readonly maxPools: number;

@@ -1,4 +1,5 @@
 import type { HistogramStats } from '../diagnostics/histogram.ts';
+import { Math } from '../ground/globals.ts';
 import type { Loan } from './loan.ts';
 
 export interface LeaseStats {

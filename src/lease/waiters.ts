@@ -29,6 +29,11 @@ export class Waiters<R> {
     return this.#list.first?.request;
   }
 
+  /** All of them, the next in turn first. */
+  *[Symbol.iterator](): Generator<R, undefined> {
+    for (let waiter = this.#list.first; waiter !== undefined; waiter = waiter.next) yield waiter.request;
+  }
+
   join(request: R): Waiter<R> {
     const waiter = new Waiter(request);
     this.#list.push(waiter);

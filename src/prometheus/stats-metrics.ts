@@ -2,6 +2,9 @@ import { type Aggregator, Counter, Gauge, type Metric } from 'prom-client';
 import { type Measure, outOfRange } from '../backend.ts';
 import type { AnyRegistry } from './metrics-options.ts';
 
+// As it is when this is loaded: fake timers would hold on to one reading.
+const { queueMicrotask } = globalThis;
+
 /** A manager or a grinder, each time it was added. */
 interface Entry<S> {
   readonly subject: { stats(): S };

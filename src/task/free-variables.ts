@@ -1,4 +1,5 @@
 import { Script } from 'node:vm';
+import { Object, Set } from '../ground/globals.ts';
 import type { AnyFunction } from './reference.ts';
 import { scopesAround } from './scopes.ts';
 import type { SourceText } from './source-text.ts';

@@ -1,3 +1,5 @@
+import { JSON, Map, Object, RegExp } from '../ground/globals.ts';
+import { hasField } from '../wire/frame.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { declaredAround, outerNames } from './free-variables.ts';
 import type { AnyFunction } from './reference.ts';
@@ -47,7 +49,7 @@ export function portableTask(task: AnyFunction): ResolvedTask | Refusal {
 
 function read(task: AnyFunction, name: string, text: string): Reading {
   const source = sourceText(task, text);
-  if ('reason' in source) return refused({ name, text, ...source });
+  if (hasField(source, 'reason')) return refused({ name, text, ...source });
   const outer = outerNames(source);
   if (outer?.all) {
     return refused({ name, text, reason: 'it calls eval(), which may use any variable around it' });

@@ -47,7 +47,7 @@ export function notPortable({
   cause,
 }: Refusal): TaskReferenceError {
   const message =
-    `cannot run ${name === anonymous ? unnamed(text) : `'${name}'`} in another thread: ${reason}. ` +
+    `cannot run ${name === anonymous ? unnamed(text) : `'${name}'`} in a worker: ${reason}. ` +
     (remedy ?? `Put it ${named(name)}.`);
   return new TaskReferenceError('ERR_LEASEPOOL_TASK_NOT_PORTABLE', message, {
     taskName: name,

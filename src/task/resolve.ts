@@ -1,5 +1,7 @@
 import { types } from 'node:util';
 import { TaskReferenceError } from '../ground/errors.ts';
+import { Object, String, WeakMap } from '../ground/globals.ts';
+import { hasField } from '../wire/frame.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { definedReference } from './define.ts';
 import { knownReference, referenceTo } from './intern.ts';
@@ -7,6 +9,7 @@ import { portableTask } from './portable.ts';
 import { moduleString } from './reference.ts';
 import type { AnyFunction } from './reference.ts';
 import { notPortable } from './refusal.ts';
+import { nameOf } from './source-text.ts';
 import type { Refusal } from './refusal.ts';
 
 /** What was found out about functions that no table names. */
@@ -32,12 +35,26 @@ export function resolveTask(task: unknown): ResolvedTask {
   return resolved;
 }
 
+/** What a task is called, as far as that shows on what was given for one. */
+export function nameOfTask(task: unknown): string | undefined {
+  try {
+    if (typeof task === 'function')
+      return definedReference(task as AnyFunction)?.name ?? nameOf(task as AnyFunction);
+    const name: unknown = Object.hasOwn(task as object, 'name')
+      ? (task as { name: unknown }).name
+      : undefined;
+    return typeof name === 'string' ? name : undefined;
+  } catch {
+    return undefined; // No object, or one that does not like to be looked at.
+  }
+}
+
 function resolveFunction(task: AnyFunction): ResolvedTask {
   const defined = definedReference(task);
   if (defined !== undefined) return defined;
   let found = remembered.get(task);
   if (found === undefined) remembered.set(task, (found = portableTask(task)));
-  if ('reason' in found) throw notPortable(found);
+  if (hasField(found, 'reason')) throw notPortable(found);
   return found;
 }
 

@@ -1,4 +1,5 @@
 import { CancelledError, errorForItem, TimeoutError } from '../ground/errors.ts';
+import { Promise } from '../ground/globals.ts';
 import { durationMs, readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import type { ThreadFuture } from './thread-future.ts';

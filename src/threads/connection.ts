@@ -1,13 +1,17 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { systemClock } from '../ground/clock.ts';
 import { GrinderStoppedError, UnsupportedRuntimeError } from '../ground/errors.ts';
+import { Atomics, Int32Array, Map, Math, SharedArrayBuffer } from '../ground/globals.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow } from '../wire/error-codec.ts';
-import { type Frame, Mail } from '../wire/mail.ts';
+import { reviveErrors } from '../wire/error-envelope.ts';
+import { Mail } from '../wire/mail.ts';
+import { postItems, received } from '../wire/post.ts';
 import {
   cellBytes,
   ended,
   type Hello,
+  isThreadReply,
   type ThreadReply,
   type ThreadRequest,
   wake,
@@ -42,10 +46,11 @@ export class Connection implements CallLine {
     this.#state = new Int32Array(handle.state);
     this.#port = connect(handle.id, this.#state, this.#cell.buffer as SharedArrayBuffer);
     this.#mail = new Mail<ThreadRequest, ThreadReply>({
-      post: (frame) => this.#port.postMessage(frame),
+      isItem: isThreadReply,
+      post: (frame) => postItems(this.#port, frame),
       undeliverable: (request, reason) => this.#refuse(request, reason),
     });
-    this.#port.on('message', (frame: Frame<ThreadReply>) => this.#receive(frame));
+    this.#port.on('message', (message: unknown) => this.#receive(message));
     this.#port.on('messageerror', () => this.#mail.receiveUnreadable());
     this.#port.on('close', () => this.#lose());
     this.#port.unref(); // After the listeners: adding one refs it again.
@@ -56,8 +61,9 @@ export class Connection implements CallLine {
    * @throws `GrinderStoppedError`
    */
   ask<T>(request: (id: number) => ThreadRequest, owner?: string, taskName?: string): Call<T> {
-    if (this.#closedBecause !== undefined) throw new GrinderStoppedError(this.#closedBecause);
-    if (Atomics.load(this.#state, hasStopped) === 1) throw new GrinderStoppedError(ownerGone);
+    const because =
+      this.#closedBecause ?? (Atomics.load(this.#state, hasStopped) === 1 ? ownerGone : undefined);
+    if (because !== undefined) throw new GrinderStoppedError(because, { owner, taskName });
     const call = new Call<T>(++this.#lastId, this, owner, taskName);
     this.#calls.set(call.id, call);
     if (this.#requests.push(request(call.id)) === 1) systemClock.soon(() => this.#flush());
@@ -77,7 +83,7 @@ export class Connection implements CallLine {
     if (this.#closedBecause !== undefined) return;
     // Looked at first: whatever the owner has sent before its end is there to be taken in.
     const isOver = Atomics.load(this.#cell, ended) === 1 || !this.#isOwnerThere();
-    for (let frame = this.#nextFrame(); frame !== undefined; frame = this.#nextFrame()) this.#receive(frame);
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#receive(next.message);
     if (isOver) this.#lose();
   }
 
@@ -111,22 +117,24 @@ export class Connection implements CallLine {
     this.#mail.send(requests);
   }
 
-  #nextFrame(): Frame<ThreadReply> | undefined {
+  #next(): { readonly message: unknown } | undefined {
     for (;;) {
       try {
-        return receiveMessageOnPort(this.#port)?.message as Frame<ThreadReply> | undefined;
+        return receiveMessageOnPort(this.#port);
       } catch {
         this.#mail.receiveUnreadable();
       }
     }
   }
 
-  #receive(frame: Frame<ThreadReply>): void {
-    for (const reply of this.#mail.receive(frame)) {
+  #receive(message: unknown): void {
+    for (const reply of this.#mail.receive(received(message))) {
       const call = this.#calls.get(reply.id);
       this.#calls.delete(reply.id);
-      if (reply.status === 'fulfilled') call?.settle(reply);
-      else if (reply.status === 'cancelled') call?.cancelBecause(decodeThrow(reply.thrown));
+      if (reply.status === 'fulfilled') {
+        reviveErrors(reply.errors);
+        call?.settle(reply);
+      } else if (reply.status === 'cancelled') call?.cancelBecause(decodeThrow(reply.thrown));
       else call?.settle({ status: 'rejected', reason: decodeThrow(reply.thrown) });
     }
   }

@@ -1,5 +1,6 @@
 import { BroadcastChannel, MessageChannel, MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { UnsupportedRuntimeError } from '../ground/errors.ts';
+import { Atomics, Int32Array, Object, SharedArrayBuffer, TypeError } from '../ground/globals.ts';
 
 /** `"crowded"`: another thread was doing the same at that moment, and the ports are lost. */
 export type HandedOver = 'yes' | 'nobody' | 'crowded';

@@ -1,11 +1,15 @@
 import { sharedNow } from '../ground/clock.ts';
 import { WrongThreadError } from '../ground/errors.ts';
+import { Object } from '../ground/globals.ts';
 import { readOptions } from '../ground/options.ts';
 import { refuseCloning } from '../ground/uncloneable.ts';
 import type { GrinderStats } from '../grinder/stats.ts';
+import { refusedCall } from '../job/refused-call.ts';
 import { readArgs, readSubmitOptions, type SubmitOptions, type SubmitRest } from '../job/submit-options.ts';
 import type { Task } from '../task/reference.ts';
+import { encodeErrors } from '../wire/error-codec.ts';
 import { resolveTask } from '../task/resolve.ts';
+import type { ResolvedTask } from '../wire/reference.ts';
 import type { Connection } from './connection.ts';
 import type { ThreadFuture } from './thread-future.ts';
 
@@ -53,8 +57,8 @@ export class Remote implements RemoteGrinder {
     task: Task<A, R>,
     ...rest: SubmitRest<A, ThreadSubmitOptions>
   ): ThreadFuture<Awaited<R>> {
-    const resolved = resolveTask(task);
-    const args = readArgs(rest[0]);
+    const resolved = resolvedOf(task, rest[1]);
+    const { values: args, errors } = encodeErrors(readArgs(rest[0]));
     const given = readOptions<ThreadSubmitOptions>('submitFromThread()', rest[1], known);
     const { owner, timeoutSeconds, queueTimeoutMs } = readSubmitOptions('submitFromThread()', given);
     const submittedAtMs = sharedNow();
@@ -64,6 +68,7 @@ export class Remote implements RemoteGrinder {
         id,
         task: resolved,
         args,
+        errors,
         owner,
         timeoutSeconds,
         queueTimeoutMs,
@@ -87,6 +92,14 @@ export class Remote implements RemoteGrinder {
   }
 }
 
+function resolvedOf(task: unknown, options: unknown): ResolvedTask {
+  try {
+    return resolveTask(task);
+  } catch (error) {
+    throw refusedCall(error, task, options);
+  }
+}
+
 const ownersMethods: Readonly<Record<string, string>> = {
   submit: 'use submitFromThread()',
   enqueue: 'use submitFromThread()',
@@ -97,8 +110,9 @@ const ownersMethods: Readonly<Record<string, string>> = {
 };
 
 for (const [method, instead] of Object.entries(ownersMethods)) {
-  const value = (): never => {
-    throw new WrongThreadError(`${method}() is for the thread that owns the grinder: ${instead}`);
+  const value = (...[task, , options]: readonly unknown[]): never => {
+    const error = new WrongThreadError(`${method}() is for the thread that owns the grinder: ${instead}`);
+    throw method === 'submit' || method === 'enqueue' ? refusedCall(error, task, options) : error;
   };
   Object.defineProperty(Remote.prototype, method, { value });
 }

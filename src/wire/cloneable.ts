@@ -1,4 +1,17 @@
 import { NotCloneableError } from '../ground/errors.ts';
+import { isError } from './error-classes.ts';
+import {
+  Array,
+  ArrayBuffer,
+  DOMException,
+  Error,
+  JSON,
+  Map,
+  Object,
+  Set,
+  String,
+  structuredClone,
+} from '../ground/globals.ts';
 
 /** Tells whether one value can be copied; a backend whose transport copies less than structured clone has its own. */
 export type CloneTest = (value: unknown) => void;
@@ -7,6 +20,10 @@ const byStructuredClone: CloneTest = (value) => void structuredClone(value);
 
 /** Levels searched for the part that cannot be copied. */
 const depthLimit = 32;
+/** Parts looked at on the way. */
+const partLimit = 10_000;
+/** Characters of a reason that are shown. */
+const reasonLimit = 200;
 
 /**
  * The error for a value that could not be copied, with the path of the part that is to blame.
@@ -20,11 +37,9 @@ export function notCloneable(
   test: CloneTest = byStructuredClone,
 ): NotCloneableError {
   const path = blame(root, value, test);
-  const why = messageOf(cause);
-  return new NotCloneableError(
-    `${path ?? root} cannot be copied to another thread${why === '' ? '' : `: ${why}`}`,
-    { path, cause },
-  );
+  const why = brief(messageOf(cause));
+  const message = `${path ?? root} cannot be copied${why === '' ? '' : `: ${why}`}`;
+  return new NotCloneableError(message, { path, cause: briefly(cause, why) });
 }
 
 function messageOf(cause: unknown): string {
@@ -35,19 +50,56 @@ function messageOf(cause: unknown): string {
   }
 }
 
+const refusal = ' could not be cloned.';
+
+/** V8 shows the whole source of a function that it refuses. Its first line tells which one it is. */
+function brief(reason: string): string {
+  const end = reason.endsWith(refusal) ? refusal : '';
+  const [line] = reason.slice(0, reason.length - end.length).split('\n', 1);
+  const shown = line.slice(0, reasonLimit);
+  return shown.length + end.length === reason.length ? reason : `${shown}…${end}`;
+}
+
+/** The cause, without such a source. */
+function briefly(cause: unknown, why: string): unknown {
+  return messageOf(cause).endsWith(refusal) && why.includes('…')
+    ? new DOMException(why, 'DataCloneError')
+    : cause;
+}
+
 /** @returns the path of the smallest part of `value` that cannot be copied; `undefined` when every part can */
 export function blame(root: string, value: unknown, test: CloneTest = byStructuredClone): string | undefined {
   if (canClone(value, test)) return undefined;
-  let path = root;
-  let part = value;
-  for (let depth = 0; depth < depthLimit; depth++) {
-    const guilty = partsOf(part, path).find((each) => !each.readable || !canClone(each.value, test));
-    if (guilty === undefined) return path;
-    path = guilty.path;
-    if (!guilty.readable) return path;
-    part = guilty.value;
+  return new Blame(test).find({ path: root, value, readable: true }, 0) ?? root;
+}
+
+/** A search for the part that is to blame: the first that cannot be copied although all that it is made of can. */
+class Blame {
+  readonly #test: CloneTest;
+  /** What leads back to what is being looked at is not to blame for it. */
+  readonly #met = new Set<unknown>();
+
+  constructor(test: CloneTest) {
+    this.#test = test;
   }
-  return root; // Too deep to name one part: the depth itself is to blame.
+
+  /** @param part something that cannot be copied */
+  find({ path, value, readable }: Part, depth: number): string | undefined {
+    if (!readable || !isObject(value)) return path;
+    if (this.#met.has(value) || this.#met.size === partLimit) return undefined;
+    this.#met.add(value);
+    if (isOfError(value)) return undefined; // Errors travel in a way of their own.
+    const guilty = depth < depthLimit ? partsOf(value, path) : undefined;
+    if (guilty === undefined) return undefined; // Too deep to name one part.
+    let isItself = true;
+    for (const part of guilty) {
+      if (part.readable && canClone(part.value, this.#test)) continue;
+      const found = this.find(part, depth + 1);
+      if (found !== undefined) return found;
+      isItself = false;
+    }
+    return isItself ? path : undefined;
+  }
 }
 
 function canClone(value: unknown, test: CloneTest): boolean {
@@ -59,6 +111,18 @@ function canClone(value: unknown, test: CloneTest): boolean {
   }
 }
 
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function isOfError(value: object): boolean {
+  try {
+    return isError(value);
+  } catch {
+    return false; // A proxy whose traps throw.
+  }
+}
+
 interface Part {
   readonly path: string;
   readonly value: unknown;
@@ -66,8 +130,9 @@ interface Part {
   readonly readable: boolean;
 }
 
-function partsOf(value: unknown, path: string): Part[] {
-  if (typeof value !== 'object' || value === null) return [];
+function partsOf(value: object, path: string): Part[] {
+  // A view has a part for each of its bytes.
+  if (ArrayBuffer.isView(value)) return [];
   try {
     if (value instanceof Map) {
       return [...value].flatMap(([key, each], index) => [
@@ -88,11 +153,12 @@ function partsOf(value: unknown, path: string): Part[] {
 }
 
 function propertyOf(value: object, key: string, path: string): Part {
-  const step = Array.isArray(value)
-    ? `[${key}]`
-    : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-      ? `.${key}`
-      : `[${JSON.stringify(key)}]`;
+  const step =
+    Array.isArray(value) && /^\d+$/.test(key)
+      ? `[${key}]`
+      : /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+        ? `.${key}`
+        : `[${JSON.stringify(key)}]`;
   try {
     return { path: path + step, value: (value as Record<string, unknown>)[key], readable: true };
   } catch {

@@ -1,44 +1,44 @@
 import { types } from 'node:util';
-import { deserialize, serialize } from 'node:v8';
-import * as own from '../ground/errors.ts';
 import { notCloneable } from './cloneable.ts';
+import { classNameOf, isError } from './error-classes.ts';
+import {
+  bareError,
+  type EncodedThrow,
+  type EncodedValues,
+  type ErrorData,
+  revived,
+  reviveErrors,
+} from './error-envelope.ts';
+import { nothing, PartialCopier } from './partial-copy.ts';
+import { cloneValue } from './own-memory.ts';
+import { StructureCopy } from './structure.ts';
+import { arePlain, isObject, Walk } from './walk.ts';
+import { Array, Error, Map, Math, Object, Reflect, Set } from '../ground/globals.ts';
 
 /**
- * Thrown values as plain data and back. Structured clone loses an error's `code`, own fields, custom `name` and
- * `AggregateError.errors`, so errors travel in this envelope. Encoding never throws, whatever was thrown, and is
- * bounded in depth and size.
+ * Encodes errors for the way, wherever they stand: `error-envelope.ts`. What travels of an error is bounded, and
+ * encoding one never throws.
  */
-export type EncodedThrow =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'error'; readonly error: EncodedError };
 
-interface EncodedError {
-  /** Built-in class it is an instance of. */
-  type: string;
-  name: string;
-  message: string;
-  stack: string | undefined;
-  /** Own enumerable fields that can be copied, `code` included. */
-  fields: [key: string, value: unknown][];
-  cause: EncodedThrow | undefined;
-  errors: EncodedThrow[] | undefined;
-}
-
-/** Causes within causes that are kept. */
+/** Errors within errors that are kept. */
 const depthLimit = 64;
-/** Errors within the thrown one that are kept: causes, and inner errors of an AggregateError. */
+/** Errors that are kept within one that was thrown, or stands in a value. */
 const errorLimit = 1_000;
 /** Characters of a message or a stack that are kept. */
 const textLimit = 100_000;
 /** Own fields that are kept, and the size of each, in bytes as serialised. */
 const fieldLimit = 100;
 const fieldBytesLimit = 1_000_000;
-/** Texts and fields that are kept of all errors together. */
+/** Texts and fields that are kept of all errors within one. */
 const bytesLimit = 10_000_000;
 
-/** What has been encoded of one thrown value, and how much more of it may be. */
+const { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, prototype: objectPrototype } = Object;
+const { ownKeys } = Reflect;
+const { isProxy } = types;
+const { isArray } = Array;
+
+/** What may still be encoded of one error and those within it. */
 class Budget {
-  readonly seen = new Map<unknown, EncodedThrow>();
   #errors = errorLimit;
   #bytes = bytesLimit;
 
@@ -47,11 +47,12 @@ class Budget {
     return this.#errors-- > 0;
   }
 
-  /** @returns whether so many bytes more may be */
-  takeBytes(bytes: number): boolean {
-    if (bytes > this.#bytes) return false;
+  get fieldBytes(): number {
+    return Math.min(fieldBytesLimit, this.#bytes);
+  }
+
+  takeBytes(bytes: number): void {
     this.#bytes -= bytes;
-    return true;
   }
 
   /** As much of it as may be kept. */
@@ -64,160 +65,224 @@ class Budget {
   }
 }
 
-const builtIns: Readonly<Record<string, new (message?: string) => Error>> = {
-  TypeError,
-  RangeError,
-  SyntaxError,
-  ReferenceError,
-  EvalError,
-  URIError,
-  Error,
-};
-
-const ownClasses: ReadonlyMap<string, { readonly prototype: own.LeasepoolError }> = new Map(
-  Object.values(own)
-    .filter((value) => typeof value === 'function' && value.prototype instanceof own.LeasepoolError)
-    .map((value) => [
-      (value as typeof own.LeasepoolError).prototype.name,
-      value as typeof own.LeasepoolError,
-    ]),
-);
+/** An error that has its stand-in, and is still to be described. */
+interface Pending {
+  readonly error: Error;
+  readonly data: ErrorData;
+  readonly budget: Budget;
+  readonly depth: number;
+}
 
 /** Fields the envelope carries by itself. */
-const carried = new Set(['name', 'message', 'stack', 'cause']);
+const carried = new Set(['name', 'message', 'stack']);
+/** Fields that a class may give by a getter, or on its prototype. */
+const inherited: readonly string[] = ['code', 'cause'];
+/** Fields of classes that are thrown values themselves. */
+const innerFields: Readonly<Record<string, readonly string[]>> = {
+  AggregateError: ['errors'],
+  SuppressedError: ['error', 'suppressed'],
+};
 
 export function encodeThrow(thrown: unknown): EncodedThrow {
   try {
-    return encode(thrown, new Budget(), 0);
+    return looksLikeError(thrown) ? new Encoder().thrown(thrown) : encodeThrownValue(thrown);
   } catch {
     // Whatever it is, it fights back at every look.
-    const message = 'the job threw something that cannot be described';
-    const error: EncodedError = {
-      type: 'Error',
-      name: 'Error',
-      message,
-      stack: undefined,
-      fields: [],
-      cause: undefined,
-      errors: undefined,
-    };
-    return { kind: 'error', error };
+    return new Encoder().thrown(new Error('the job threw something that cannot be described'));
   }
 }
 
-function encode(thrown: unknown, budget: Budget, depth: number): EncodedThrow {
-  const before = budget.seen.get(thrown);
-  if (before !== undefined) return before;
-  if (isError(thrown)) {
-    const error: EncodedError = {
-      type: builtInTypeOf(thrown),
-      name: textOf(read(thrown, 'name'), 'Error', budget),
-      message: textOf(read(thrown, 'message'), '', budget),
-      stack: textOf(read(thrown, 'stack'), undefined, budget),
-      fields: fieldsOf(thrown, budget),
-      cause: undefined,
-      errors: undefined,
-    };
-    const envelope: EncodedThrow = { kind: 'error', error };
-    budget.seen.set(thrown, envelope);
-    if (depth < depthLimit) {
-      if (has(thrown, 'cause') && budget.takeError())
-        error.cause = encode(read(thrown, 'cause'), budget, depth + 1);
-      error.errors = encodeInner(thrown, budget, depth + 1);
-    }
-    return envelope;
-  }
-  return encodeValue(thrown, budget, depth);
-}
-
-/** Each is read when it is its turn: there may be no end to them. */
-function encodeInner(error: Error, budget: Budget, depth: number): EncodedThrow[] | undefined {
-  if (builtInTypeOf(error) !== 'AggregateError') return undefined;
-  const encoded: EncodedThrow[] = [];
+function encodeThrownValue(thrown: unknown): EncodedThrow {
   try {
-    const inner = read(error, 'errors');
-    if (!Array.isArray(inner)) return undefined;
-    for (let place = 0; place < inner.length && budget.takeError(); place++)
-      encoded.push(encode(inner[place], budget, depth));
-  } catch {
-    // A list that does not like to be read: those before still arrive.
-  }
-  return encoded;
-}
-
-function encodeValue(thrown: unknown, budget: Budget, depth: number): EncodedThrow {
-  try {
+    const { values, errors } = encodeErrors([thrown]);
     // The copy is what travels: whatever a getter or a proxy says the second time cannot fail the frame.
-    return { kind: 'value', value: structuredClone(thrown) };
+    return cloneValue({ value: values[0], errors });
   } catch (error) {
-    const why = depth < depthLimit ? error : undefined;
-    return encode(notCloneable('thrown', thrown, why), budget, depth + 1);
+    return refused(thrown, error);
   }
 }
 
-export function decodeThrow(encoded: EncodedThrow): unknown {
-  return decode(encoded, new Map());
+function refused(thrown: unknown, cause?: unknown): EncodedThrow {
+  return { ...new Encoder().thrown(notCloneable('thrown', thrown, cause)), isRefusal: true };
 }
 
-function decode(encoded: EncodedThrow, seen: Map<EncodedThrow, unknown>): unknown {
-  if (encoded.kind === 'value') return encoded.value;
-  if (seen.has(encoded)) return seen.get(encoded);
-  const { error: data } = encoded;
-  const error = revive(data);
-  seen.set(encoded, error);
-  if (data.stack !== undefined) define(error, 'stack', data.stack);
-  if (error.name !== data.name) define(error, 'name', data.name);
-  for (const [key, value] of data.fields) {
-    Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: true });
-  }
-  if (data.cause !== undefined) define(error, 'cause', decode(data.cause, seen));
-  if (data.errors !== undefined)
-    define(
-      error,
-      'errors',
-      data.errors.map((inner) => decode(inner, seen)),
-    );
-  return error;
+export function decodeThrow({ value, errors }: EncodedThrow): unknown {
+  reviveErrors(errors);
+  return value;
 }
 
-function revive(data: EncodedError): Error {
-  const ownClass = ownClassOf(data);
-  if (ownClass !== undefined)
-    return Object.setPrototypeOf(new Error(data.message), ownClass.prototype) as Error;
-  if (data.type === 'AggregateError') return new AggregateError([], data.message);
-  if (data.type === 'DOMException') return new DOMException(data.message, data.name);
-  return new (builtIns[data.type] ?? Error)(data.message);
-}
-
-/** By code, because a job's own `AbortError` must not look as if the caller had cancelled. */
-function ownClassOf(data: EncodedError): { readonly prototype: own.LeasepoolError } | undefined {
-  const code = data.fields.find(([key]) => key === 'code')?.[1];
-  return typeof code === 'string' && code.startsWith('ERR_LEASEPOOL_')
-    ? ownClasses.get(data.name)
-    : undefined;
-}
-
-function isError(value: unknown): value is Error {
+/**
+ * Values as they are; a copy when there are errors in them, or getters, which might give one. Where a getter throws
+ * they are left as they are: whoever copies them for the way tells which part it was.
+ */
+export function encodeErrors(values: readonly unknown[]): EncodedValues {
+  const isPlain = arePlain(values);
   try {
-    return types.isNativeError(value) || value instanceof Error;
+    if (!isPlain && mayHoldErrors(values)) return new Encoder().values(values);
+  } catch {
+    // A getter threw, or the values nest deeper than the stack allows.
+  }
+  return { values, errors: undefined, isPlain };
+}
+
+function mayHoldErrors(values: readonly unknown[]): boolean {
+  let isFound = false;
+  const walk = new Walk((object) => {
+    isFound ||= isErrorInside(object);
+  });
+  for (const value of values) if (isObject(value)) walk.through(value);
+  return isFound || walk.hasGetters;
+}
+
+/** As structured clone, but for the errors in it. */
+export function cloneWithErrors(value: unknown): unknown {
+  return revived(cloneValue(encodeErrors([value])))[0];
+}
+
+class Encoder {
+  readonly #errors: [Error, ErrorData][] = [];
+  readonly #standIns = new Map<object, Error>();
+  readonly #pending: Pending[] = [];
+  /** Of the values the errors stand in. */
+  #around: StructureCopy | undefined;
+  readonly #copier = new PartialCopier((object) => this.#inField(object));
+  /** The error whose fields are being copied. */
+  #current!: Pending;
+
+  thrown(error: Error): EncodedThrow {
+    const value = this.#standIn(error, new Budget(), 0);
+    this.#describeAll();
+    return { value, errors: this.#errors };
+  }
+
+  /** @throws what a getter throws */
+  values(values: readonly unknown[]): EncodedValues {
+    const copy = new StructureCopy((object) =>
+      isErrorInside(object) ? this.#standIn(object, new Budget(), 0) : undefined,
+    );
+    this.#around = copy;
+    const encoded = values.map((value) => copy.of(value));
+    // Last: what errors share with the values is the copy that travels with those.
+    this.#describeAll();
+    return { values: encoded, errors: this.#errors.length > 0 ? this.#errors : undefined, isPlain: false };
+  }
+
+  #standIn(error: object, budget: Budget, depth: number): Error {
+    const known = this.#standIns.get(error);
+    if (known !== undefined) return known;
+    const standIn = bareError();
+    this.#standIns.set(error, standIn);
+    const data: ErrorData = { type: '', name: '', message: '', stack: '', fields: [], buffers: undefined };
+    this.#errors.push([standIn, data]);
+    this.#pending.push({ error: error as Error, data, budget, depth });
+    return standIn;
+  }
+
+  /** Outermost first, so that none within one uses up what there is for all. */
+  #describeAll(): void {
+    // The list grows meanwhile.
+    for (const pending of this.#pending) this.#describe(pending);
+  }
+
+  #describe(pending: Pending): void {
+    const { error, data, budget } = pending;
+    this.#current = pending;
+    data.type = classNameOf(error);
+    data.name = textOf(read(error, 'name'), 'Error', budget);
+    data.message = textOf(read(error, 'message'), '', budget);
+    data.stack = textOf(read(error, 'stack'), `${data.name}: ${data.message}`, budget);
+    this.#copier.buffers = undefined;
+    const inner = innerFields[data.type] ?? [];
+    const own = ownNames(error);
+    for (const key of own) {
+      if (key === 'cause' || inner.includes(key)) this.#addInner(key);
+      else if (key === 'code' || (!carried.has(key) && data.fields.length < fieldLimit)) this.#addField(key);
+    }
+    for (const key of inherited) if (!own.includes(key) && has(error, key)) this.#addInherited(key);
+    for (const key of inner) if (!own.includes(key)) this.#addInner(key);
+    data.buffers = this.#copier.buffers;
+  }
+
+  #addField(key: string): void {
+    const { error, data } = this.#current;
+    try {
+      const value = this.#copy((error as unknown as Record<string, unknown>)[key]);
+      if (value !== nothing) data.fields.push([key, value, isEnumerable(error, key)]);
+    } catch {
+      // A getter that throws: the rest of the error still arrives.
+    }
+  }
+
+  #addInherited(key: string): void {
+    const { error, data } = this.#current;
+    const value = read(error, key);
+    if (typeof value === 'function') return; // A method of that name.
+    if (key === 'cause') return this.#addInner(key);
+    const copy = this.#copy(value);
+    if (copy !== nothing && value !== undefined) data.fields.push([key, copy, data.type !== 'DOMException']);
+  }
+
+  /** A field that holds what was thrown: of that something always arrives. */
+  #addInner(key: string): void {
+    const { error, data, budget, depth } = this.#current;
+    if (depth >= depthLimit) return;
+    const value = read(error, key);
+    if (key === 'errors') data.fields.push([key, this.#innerList(value), isEnumerable(error, key)]);
+    else if (budget.takeError()) data.fields.push([key, this.#inner(value), isEnumerable(error, key)]);
+  }
+
+  /** Each is read when it is its turn: there may be no end to them. */
+  #innerList(list: unknown): unknown[] {
+    const { budget } = this.#current;
+    const copies: unknown[] = [];
+    try {
+      if (!isArray(list)) return copies;
+      for (let place = 0; place < list.length && budget.takeError(); place++)
+        copies.push(this.#inner(list[place]));
+    } catch {
+      // A list that does not like to be read: those before still arrive.
+    }
+    return copies;
+  }
+
+  #inner(value: unknown): unknown {
+    const { budget, depth } = this.#current;
+    if (looksLikeError(value)) return this.#standIn(value, budget, depth + 1);
+    const copy = this.#copy(value);
+    return copy === nothing
+      ? this.#standIn(notCloneable('thrown', value, undefined), budget, depth + 1)
+      : copy;
+  }
+
+  #copy(value: unknown): unknown {
+    const { budget } = this.#current;
+    const { value: copy, bytes } = this.#copier.copy(value, budget.fieldBytes);
+    budget.takeBytes(bytes);
+    return copy;
+  }
+
+  /** What stands for an object in a field, when it is not copied for that. */
+  #inField(object: object): unknown {
+    const around = this.#around?.known(object);
+    if (around !== undefined) return around;
+    if (!isError(object)) return undefined;
+    const known = this.#standIns.get(object);
+    if (known !== undefined) return known;
+    const { budget, depth } = this.#current;
+    return depth < depthLimit && budget.takeError() ? this.#standIn(object, budget, depth + 1) : nothing;
+  }
+}
+
+/** Whether an object inside a value is an error. A proxy cannot be copied, and is not looked at: its traps are code. */
+function isErrorInside(object: object): object is Error {
+  return !isProxy(object) && looksLikeError(object);
+}
+
+function looksLikeError(value: unknown): value is Error {
+  try {
+    return isObject(value) && isError(value);
   } catch {
     return false; // A proxy whose traps throw.
-  }
-}
-
-function builtInTypeOf(error: Error): string {
-  try {
-    if (error instanceof DOMException) return 'DOMException';
-    if (error instanceof AggregateError) return 'AggregateError';
-    const known = Object.keys(builtIns);
-    // That of another realm is known by its name.
-    return (
-      known.find((name) => error instanceof builtIns[name]) ??
-      known.find((name) => name === error.name) ??
-      'Error'
-    );
-  } catch {
-    return 'Error';
   }
 }
 
@@ -229,49 +294,30 @@ function read(error: Error, key: string): unknown {
   }
 }
 
+/** Whether the error or its class has it: what somebody has given all objects does not count. */
 function has(error: Error, key: string): boolean {
   try {
-    return key in error;
+    let holder: object | null = error;
+    while (holder !== null && holder !== objectPrototype && !hasOwn(holder, key))
+      holder = getPrototypeOf(holder) as object | null;
+    return holder !== null && holder !== objectPrototype;
   } catch {
     return false;
   }
 }
 
-function textOf<D>(value: unknown, fallback: D, budget: Budget): string | D {
-  return typeof value === 'string' ? budget.cut(value) : fallback;
+function isEnumerable(error: Error, key: string): boolean {
+  return getOwnPropertyDescriptor(error, key)?.enumerable === true;
 }
 
-function fieldsOf(error: Error, budget: Budget): [string, unknown][] {
-  const fields: [string, unknown][] = [];
-  for (const key of ownKeys(error)) {
-    if (carried.has(key) || fields.length >= fieldLimit) continue;
-    if (key === 'errors' && builtInTypeOf(error) === 'AggregateError') continue;
-    addField(fields, error, key, budget);
-  }
-  // A class may give its code by a getter or on its prototype.
-  if (!(error instanceof DOMException) && !fields.some(([key]) => key === 'code') && has(error, 'code'))
-    addField(fields, error, 'code', budget);
-  return fields;
-}
-
-function addField(fields: [string, unknown][], error: Error, key: string, budget: Budget): void {
+function ownNames(error: Error): string[] {
   try {
-    const bytes = serialize((error as unknown as Record<string, unknown>)[key]);
-    if (bytes.byteLength <= fieldBytesLimit && budget.takeBytes(bytes.byteLength))
-      fields.push([key, deserialize(bytes)]);
-  } catch {
-    // A getter that throws, or a value that cannot be copied: the rest of the error still arrives.
-  }
-}
-
-function ownKeys(error: Error): string[] {
-  try {
-    return Object.keys(error);
+    return ownKeys(error).filter((key) => typeof key === 'string');
   } catch {
     return [];
   }
 }
 
-function define(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false });
+function textOf<D>(value: unknown, fallback: D, budget: Budget): string | D {
+  return typeof value === 'string' ? budget.cut(value) : fallback;
 }

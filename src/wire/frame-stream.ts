@@ -1,17 +1,31 @@
 import { writeSync } from 'node:fs';
-import { fromBytes, toBytes } from './serialize.ts';
+import { frameToBytes } from './frame-bytes.ts';
+import type { DyingFrame, WorkerFrame } from './frame.ts';
+import { fromBytes } from './serialize.ts';
+import { Buffer } from '../ground/globals.ts';
 
 /** Frames in a stream of bytes: four bytes of length, then the frame. */
 const headerBytes = 4;
 
-/** Writes a frame and returns when all of it has been taken. @throws when something in it cannot be copied; then nothing was written */
-export function writeFrame(fd: number, frame: unknown): void {
-  const body = toBytes(frame);
+/**
+ * Writes a frame and returns when all of it has been taken. Where the reader is gone, nothing is written: a process
+ * ends when its parent does.
+ *
+ * @throws when something in it cannot be copied; then nothing was written
+ */
+export function writeFrame(fd: number, frame: WorkerFrame | DyingFrame): void {
+  const body = frameToBytes(frame);
   const header = Buffer.alloc(headerBytes);
   header.writeUInt32LE(body.length);
-  for (const part of [header, body]) {
-    for (let written = 0; written < part.length;) written += writeSync(fd, part, written);
+  try {
+    for (const part of [header, body]) writeAll(fd, part);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }
+}
+
+function writeAll(fd: number, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length;) written += writeSync(fd, bytes, written);
 }
 
 /** Puts frames together from the pieces in which they arrive. */

@@ -1,3 +1,5 @@
+import { Array, Number, RangeError } from '../ground/globals.ts';
+
 /** Frames received after which a side that has nothing else to send says so. */
 const confirmedEvery = 8;
 
@@ -9,11 +11,13 @@ export interface Frame<T> {
   readonly items: readonly T[];
 }
 
-export interface MailRoute<T> {
+export interface MailRoute<Out, In> {
+  /** Whether something that arrived is an item. The thread at the other end may send anything. */
+  isItem(value: unknown): value is In;
   /** @throws when an item cannot be copied; then nothing was sent */
-  post(frame: Frame<T>): void;
+  post(frame: Frame<Out>): void;
   /** The item cannot be copied by this side, or not be read by the other one. */
-  undeliverable(item: T, reason: unknown): void;
+  undeliverable(item: Out, reason: unknown): void;
 }
 
 /**
@@ -22,7 +26,7 @@ export interface MailRoute<T> {
  * its stack, say), is sent again item by item. For that, frames are kept until the other side is known to have them.
  */
 export class Mail<Out, In> {
-  readonly #route: MailRoute<Out>;
+  readonly #route: MailRoute<Out, In>;
   #arrived = 0;
   /** Of those, as many as the other side has been told of. */
   #confirmed = 0;
@@ -31,7 +35,7 @@ export class Mail<Out, In> {
   /** Those sent since, in order. */
   #underWay: (readonly Out[])[] = [];
 
-  constructor(route: MailRoute<Out>) {
+  constructor(route: MailRoute<Out, In>) {
     this.#route = route;
   }
 
@@ -43,8 +47,10 @@ export class Mail<Out, In> {
     }
   }
 
-  /** @returns what came with it */
-  receive({ arrived, unreadable, items }: Frame<In>): readonly In[] {
+  /** @returns the items of a frame; none of anything else, which is ignored */
+  receive(frame: unknown): readonly In[] {
+    if (!this.#isFrame(frame)) return [];
+    const { arrived, unreadable, items } = frame;
     this.#arrived++;
     const lost = unreadable === undefined ? [] : (this.#underWay[unreadable - this.#delivered] ?? []);
     this.#underWay.splice(0, arrived - this.#delivered);
@@ -56,6 +62,17 @@ export class Mail<Out, In> {
 
   receiveUnreadable(): void {
     this.#post([], this.#arrived++);
+  }
+
+  #isFrame(value: unknown): value is Frame<In> {
+    const { arrived, unreadable, items } = (value ?? {}) as Partial<Frame<In>>;
+    return (
+      Number.isSafeInteger(arrived) &&
+      arrived! >= this.#delivered &&
+      (unreadable === undefined || Number.isSafeInteger(unreadable)) &&
+      Array.isArray(items) &&
+      items.every((item) => this.#route.isItem(item))
+    );
   }
 
   #post(items: readonly Out[], unreadable?: number): void {

@@ -1,6 +1,9 @@
+import { encodeErrors } from './error-codec.ts';
 import type { CallFrame } from './frame.ts';
+import { Array, Map, WeakMap } from '../ground/globals.ts';
 import type { ResolvedTask } from './reference.ts';
 import { packTrees } from './trees.ts';
+import { isAnyView, isWindow, memoryOf } from './views.ts';
 
 /** What is packed of a call. */
 export interface PackedCall {
@@ -82,7 +85,8 @@ export function packCalls(
   }
   const args: unknown[] = [];
   for (const call of calls) for (const argument of call.args) args.push(argument);
-  const { values, trees } = packTrees(args, arity.packed);
+  const { values: leaves, trees } = packTrees(args, arity.packed);
+  const { values, errors, isPlain } = encodeErrors(leaves);
   return {
     answered,
     first,
@@ -92,13 +96,15 @@ export function packCalls(
     arity: arity.packed,
     args: values,
     trees,
+    errors,
+    isPlain,
     copies: givenAgain(calls, trees?.shapeOf ?? 0),
     timed,
     beginBefore,
   };
 }
 
-/** Places of objects that an earlier call is given too. Trees are nobody else's: each call gets one of its own. */
+/** Places of objects that an earlier call is given too, or whose memory it is given. Trees are nobody else's: each call gets one of its own. */
 function givenAgain(
   calls: readonly PackedCall[],
   shapeOf: number | readonly number[],
@@ -114,8 +120,9 @@ function givenAgain(
       if (typeof argument !== 'object' || argument === null) continue;
       if (typeof shapeOf !== 'number' && shapeOf[here] > 0) continue;
       givenTo ??= new Map();
-      const before = givenTo.get(argument);
-      if (before === undefined) givenTo.set(argument, offset);
+      const given = isAnyView(argument) && !isWindow(argument) ? memoryOf(argument) : argument;
+      const before = givenTo.get(given);
+      if (before === undefined) givenTo.set(given, offset);
       else if (before !== offset) (places ??= []).push(here);
     }
   }

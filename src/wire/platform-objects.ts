@@ -1,69 +1,133 @@
-import { DefaultSerializer } from 'node:v8';
+import { types } from 'node:util';
+import { isAnyView } from './views.ts';
+import { Array, Function, Map, Object, Reflect, structuredClone, WeakMap } from '../ground/globals.ts';
 
-/** Classes of the platform whose objects threads clone, or refuse, and that are nothing without their internals. */
-const names = new Set([
-  'Blob',
-  'File',
-  'CryptoKey',
-  'URL',
-  'URLSearchParams',
-  'Headers',
-  'FormData',
-  'Request',
-  'Response',
-  'ReadableStream',
-  'WritableStream',
-  'TransformStream',
-]);
-const tagOf = Object.prototype.toString;
+/** Classes that structured clone refuses, which nothing but their name tells: the globals of that name, at load time. */
+const named = new Map(
+  [
+    'URL',
+    'URLSearchParams',
+    'Headers',
+    'FormData',
+    'Request',
+    'Response',
+    'ReadableStream',
+    'WritableStream',
+    'TransformStream',
+  ].map((name) => [name, Object.getOwnPropertyDescriptor(globalThis, name)]),
+);
+/** What the platform's own classes have that structured clone copies, and those it may move. */
+const cloneHook = 'messaging_clone_symbol';
+const transferHook = 'messaging_transfer_symbol';
 
-let passAsEmpty: boolean | undefined;
+const { apply } = Reflect;
+const {
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getOwnPropertySymbols,
+  getPrototypeOf,
+  keys: keysOf,
+  prototype: objectPrototype,
+} = Object;
+const { isArray } = Array;
+const { isAnyArrayBuffer, isBoxedPrimitive, isDate, isMap, isNativeError, isRegExp, isSet } = types;
+const tagOf = Function.prototype.call.bind(objectPrototype.toString) as (object: object) => string;
+const sourceOf = Function.prototype.call.bind(Function.prototype.toString) as (of: unknown) => string;
+const clone = structuredClone;
 
-/** Node 22 and newer serialise them as empty objects; earlier ones see that a Blob or a stream has internals, and ask. */
-export function platformObjectsPass(): boolean {
-  return (passAsEmpty ??= serialises(new Blob([])));
+/**
+ * Whether structured clone makes more of an object than its keys, or refuses it, because it belongs to the platform: a
+ * `Blob`, a `BlockList`, a `URL`. The language's own objects do not count.
+ */
+export function isOfPlatform(object: object): boolean {
+  const prototype = getPrototypeOf(object) as object | null;
+  if (prototype === objectPrototype || prototype === null || isArray(object)) return false;
+  if (isOfLanguage(object)) return false;
+  const { isCloned, mayMove } = traitsOf(prototype);
+  if (isCloned || isNamed(object)) return true;
+  return (mayMove || keysOf(object).length === 0) && !isNativeError(object) && !clonesAsPlain(object);
 }
 
-function serialises(value: unknown): boolean {
-  try {
-    new DefaultSerializer().writeValue(value);
-    return true;
-  } catch {
-    return false;
-  }
+/** Whether its objects are made by native code, and may have internals that no copy has. */
+export function isNativeClass(prototype: object | null): boolean {
+  return traitsOf(prototype).isNative;
 }
 
-/** @throws `DataCloneError` when one of them is somewhere in the value */
-export function refusePlatformObjects(value: unknown): void {
-  if (!isObject(value)) return;
-  const met = new Set<object>([value]);
-  // A set gives what is added while it is gone through.
-  for (const object of met) {
-    if (isOfPlatform(object)) {
-      const { name } = object.constructor;
-      throw new DOMException(`${name} object could not be cloned.`, 'DataCloneError');
-    }
-    for (const part of partsOf(object)) if (isObject(part)) met.add(part);
+function isOfLanguage(object: object): boolean {
+  return (
+    isDate(object) ||
+    isMap(object) ||
+    isSet(object) ||
+    isAnyView(object) ||
+    isAnyArrayBuffer(object) ||
+    isRegExp(object) ||
+    isBoxedPrimitive(object)
+  );
+}
+
+/** What the classes are like that a prototype stands for, its own and those it extends. */
+interface Traits {
+  /** Structured clone copies the objects. */
+  readonly isCloned: boolean;
+  /** It moves them, unless they say no. */
+  readonly mayMove: boolean;
+  readonly isNative: boolean;
+}
+
+const none: Traits = { isCloned: false, mayMove: false, isNative: false };
+const known = new WeakMap<object, Traits>();
+
+function traitsOf(prototype: object | null): Traits {
+  const parent = prototype === null ? null : (getPrototypeOf(prototype) as object | null);
+  if (prototype === null || parent === null) return none; // That of plain objects, in whatever realm.
+  let traits = known.get(prototype);
+  if (traits === undefined) {
+    const inherited = traitsOf(parent);
+    const hooks = getOwnPropertySymbols(prototype).map(({ description }) => description);
+    traits = {
+      isCloned: inherited.isCloned || hooks.includes(cloneHook),
+      mayMove: inherited.mayMove || hooks.includes(transferHook),
+      isNative:
+        inherited.isNative ||
+        isNative(valueAt(prototype, 'constructor')) ||
+        isNative(valueAt(prototype, 'next')),
+    };
+    known.set(prototype, traits);
   }
+  return traits;
+}
+
+/** An iterator of the language has no constructor, and a `next` of its own. */
+function valueAt(prototype: object, key: string): unknown {
+  return getOwnPropertyDescriptor(prototype, key)?.value;
+}
+
+function isNative(constructor: unknown): boolean {
+  return typeof constructor === 'function' && sourceOf(constructor).endsWith('{ [native code] }');
 }
 
 /** By its tag first: to name the classes would load them, which takes as long as all of this package. */
-function isOfPlatform(object: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(object);
-  if (prototype === Object.prototype || prototype === Array.prototype) return false;
-  const name = tagOf.call(object).slice('[object '.length, -1);
-  if (!names.has(name)) return false;
-  const found: unknown = (globalThis as Record<string, unknown>)[name];
-  return typeof found === 'function' && object instanceof found;
+function isNamed(object: object): boolean {
+  const name = tagOf(object).slice('[object '.length, -1);
+  const found = named.get(name);
+  if (found === undefined) return false;
+  const ofPlatform: unknown = found.get === undefined ? found.value : loaded(name, found.get);
+  return typeof ofPlatform === 'function' && object instanceof ofPlatform;
 }
 
-function partsOf(object: object): Iterable<unknown> {
-  if (ArrayBuffer.isView(object)) return [];
-  if (object instanceof Map) return [...object.keys(), ...object.values()];
-  if (object instanceof Set) return object;
-  return Object.values(object);
+/** What a global comes to that Node loads when it is first looked at. It then takes its place, also from what has been put there. */
+function loaded(name: string, get: () => unknown): unknown {
+  const there = getOwnPropertyDescriptor(globalThis, name);
+  const value = apply(get, globalThis, []);
+  if (there !== undefined && there.get !== get) defineProperty(globalThis, name, there);
+  return value;
 }
 
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+/** Asks structured clone itself. It is not asked of what has keys, unless that is of a class of the platform: getters would run. */
+function clonesAsPlain(object: object): boolean {
+  try {
+    return getPrototypeOf(clone(object)) === objectPrototype;
+  } catch {
+    return false;
+  }
 }

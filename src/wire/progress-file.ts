@@ -1,4 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
+import { Int32Array, Uint8Array } from '../ground/globals.ts';
 import {
   type CallState,
   elapsedSince,
@@ -28,12 +29,16 @@ export class HostProgressFile implements HostProgress {
   /** Places whose word says that a call was taken back. */
   readonly #takenBack = new Uint8Array(inFlightLimit);
 
-  /** @param fd an empty file, open for reading and writing */
+  /**
+   * @param fd an empty file, open for reading and writing
+   * @throws when there is no room for all of it
+   */
   constructor(fd: number) {
     this.#fd = fd;
     const words = new Int32Array(workerWords + inFlightLimit);
     words[0] = -1;
-    writeSync(fd, words);
+    // A disk that is almost full takes a part first.
+    for (let at = 0; at < words.byteLength;) at += writeSync(fd, words, at, words.byteLength - at, at);
   }
 
   queue(index: number): void {

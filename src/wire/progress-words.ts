@@ -1,3 +1,4 @@
+import { Atomics, Int32Array, SharedArrayBuffer } from '../ground/globals.ts';
 import {
   type CallState,
   elapsedSince,

@@ -4,6 +4,8 @@
  * succeeds.
  */
 
+import { Math } from '../ground/globals.ts';
+
 /** Calls a worker may have at once; indices of calls are kept modulo this. */
 export const inFlightLimit = 1024;
 

@@ -1,11 +1,12 @@
 import { types } from 'node:util';
+import { process } from '../ground/globals.ts';
 import { invalidType } from '../ground/options.ts';
 
 /** Put it in `workerData` or `postMessage()` it; no transfer list. Any number of threads may use one handle. */
 export interface GrinderThreadHandle {
   /** Changes with what travels between the threads. */
   readonly leasepool: 'grinder/1';
-  /** Names the grinder within the process, from one start to the next stop. */
+  /** Names the grinder within the process, from one start to the next stop. A secret: only who has the handle knows it. */
   readonly id: string;
   /** The thread that owns the grinder. */
   readonly threadId: number;
@@ -21,12 +22,20 @@ export const tickets = 1;
 
 export const stateBytes = 8;
 
+const idPattern = /^leasepool\/grinder\/\d+\/[0-9a-f]{32}$/;
+
+/** @param secret 128 random bits, in hexadecimal: no thread reaches a grinder whose handle it was not given */
+export function handleId(threadId: number, secret: string): string {
+  return `leasepool/grinder/${threadId}/${secret}`;
+}
+
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function readHandle(value: unknown): GrinderThreadHandle {
   const { leasepool, id, threadId, pid, state } = (value ?? {}) as Partial<GrinderThreadHandle>;
   const isHandle =
     leasepool === 'grinder/1' &&
     typeof id === 'string' &&
+    idPattern.test(id) &&
     typeof threadId === 'number' &&
     types.isSharedArrayBuffer(state) &&
     state.byteLength === stateBytes;

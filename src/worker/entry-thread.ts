@@ -1,22 +1,43 @@
 /** Runs in a worker thread: binds its port to the server. Reached by URL. */
 
-import { type MessagePort, type TransferListItem, workerData } from 'node:worker_threads';
+import { type MessagePort, workerData } from 'node:worker_threads';
+import { beginsToWork } from '../task/worker-state.ts';
 import type { Boot, HostFrame, WorkerFrame } from '../wire/frame.ts';
+import { postFrame, received } from '../wire/post.ts';
 import { ProgressWords } from '../wire/progress-words.ts';
 import type { HostPort } from './outbox.ts';
 import { printing } from './printing.ts';
 import { startServer } from './start.ts';
+import { Atomics, Object, Promise } from '../ground/globals.ts';
+import { systemClock } from '../ground/clock.ts';
+import { currentThread } from '../ground/os-thread.ts';
+import { endChildrenAtExit } from './end-children.ts';
 
-const { port, boot, memory } = workerData as { port: MessagePort; boot: Boot; memory: SharedArrayBuffer };
+const { port, boot, memory, threadNumber } = workerData as {
+  port: MessagePort;
+  boot: Boot;
+  memory: SharedArrayBuffer;
+  /** For the host to know which thread of the operating system this is. */
+  threadNumber: Int32Array;
+};
+beginsToWork();
+const thread = currentThread();
+Atomics.store(threadNumber, 0, thread);
+// A job that imports `workerData` would reach the port, and the host believes what comes from it.
+for (const key of Object.keys(workerData as object)) delete (workerData as Record<string, unknown>)[key];
 
 const hostPort: HostPort = {
-  post: (frame: WorkerFrame, transfer) => port.postMessage(frame, transfer as readonly TransferListItem[]),
+  post: (frame, transfer) => postFrame(port, frame, transfer),
   printing,
+  // Node takes in messages where it polls. A thread that is ended while it runs a job there polls no more, and so does
+  // not learn that child processes of the job have died.
+  afterInput: () => new Promise((resolve) => systemClock.afterInput(resolve)),
+  leaves: endChildrenAtExit(thread, () => port.postMessage({ staying: true } satisfies WorkerFrame)),
 };
 
-void startServer(hostPort, boot, new ProgressWords(memory)).then((server) => {
+void startServer(hostPort, received(boot), new ProgressWords(memory)).then((server) => {
   // Only now: a module that never finishes loading leaves nothing that keeps this thread alive.
   if (server === undefined) return;
-  port.on('message', (frame: HostFrame) => server.receive(frame));
-  port.on('messageerror', () => server.unreadable());
+  port.on('message', (frame: HostFrame) => server.receive(received(frame)));
+  port.on('messageerror', (error) => server.unreadable(error));
 });

@@ -1,7 +1,9 @@
+import { process, Reflect } from '../ground/globals.ts';
+
 type Listener = (...args: any[]) => void;
 
 const kept: (readonly [event: string, listener: Listener])[] = [];
-const { removeAllListeners } = process;
+const { on, removeAllListeners } = process;
 
 /**
  * Listens to an event of this process for good: a job that clears the listeners of its process must not take away
@@ -13,7 +15,7 @@ export function keepListening(event: string, listener: Listener): void {
   process.removeAllListeners = function (...events) {
     Reflect.apply(removeAllListeners, process, events);
     for (const [each, again] of kept) {
-      if (events.length === 0 || events[0] === each) process.on(each, again);
+      if (events.length === 0 || events[0] === each) Reflect.apply(on, process, [each, again]);
     }
     return this;
   };

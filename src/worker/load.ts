@@ -3,11 +3,24 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TaskReferenceError } from '../ground/errors.ts';
+import {
+  Boolean,
+  Error,
+  Map,
+  Object,
+  process,
+  ReferenceError,
+  Set,
+  String,
+  WeakMap,
+  WeakSet,
+} from '../ground/globals.ts';
 import { definedNames, definedTask } from '../task/define.ts';
 import { whileImporting } from '../task/import-guard.ts';
 import type { AnyFunction } from '../task/reference.ts';
 import { notPortable, usesSurroundings } from '../task/refusal.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
+import { rejectionMode } from './rejection-mode.ts';
 import { registerTypeScript, typeScriptHint } from './typescript.ts';
 
 type Reference = Extract<ResolvedTask, { readonly kind: 'reference' }>;
@@ -103,8 +116,10 @@ const reported = new WeakSet<object>();
  * Keeps such a failure from ending the worker as well. When an ES module imports a CommonJS one that throws, Node
  * rejects a promise of its own with it, which nobody can handle: always in Node 20, on another import in later versions.
  * Any other unhandled rejection ends the worker as before. Once per worker that has a thread or process of its own.
+ * Where Node was told to do otherwise about unhandled rejections, that holds for these, too.
  */
 export function outliveImportFailures(): void {
+  if (rejectionMode() !== 'throw') return;
   process.on('unhandledRejection', (reason) => {
     if (typeof reason === 'object' && reason !== null && reported.has(reason)) return;
     // A job's own listener means that it handles them.
@@ -132,10 +147,12 @@ function explained(task: Source, error: ReferenceError): unknown {
   return notPortable({ ...usesSurroundings({ name: task.name, freeVariables: [name] }), cause: error });
 }
 
-/** In the global scope, and with a name for stack traces. `import()` works in it, which a `vm.Script` would not allow. */
+const evaluate = eval; // Called by another name, it works in the global scope.
+
+/** With a name for stack traces. `import()` works in it, which a `vm.Script` would not allow. */
 function compile({ source, name }: Source): AnyFunction {
   try {
-    return (0, eval)(`${source}\n//# sourceURL=leasepool:${name.replace(/[^\w$.-]/g, '_')}`) as AnyFunction;
+    return evaluate(`${source}\n//# sourceURL=leasepool:${name.replace(/[^\w$.-]/g, '_')}`) as AnyFunction;
   } catch (cause) {
     throw notPortable({ name, reason: `this worker cannot compile it (${messageOf(cause)})`, cause });
   }

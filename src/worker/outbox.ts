@@ -1,5 +1,6 @@
+import { Map } from '../ground/globals.ts';
 import { type CloneTest, notCloneable } from '../wire/cloneable.ts';
-import { encodeThrow } from '../wire/error-codec.ts';
+import { encodeErrors, encodeThrow } from '../wire/error-codec.ts';
 import type { AnswerFrame, Failure, WorkerFrame } from '../wire/frame.ts';
 import { refuseDetached } from '../wire/transfer.ts';
 import { noSnapshot, packTrees, snapshot } from '../wire/trees.ts';
@@ -12,6 +13,10 @@ export interface HostPort {
   readonly copies?: CloneTest;
   /** Settles when what jobs have printed so far has reached the host; `undefined` when all of it has. */
   printing?(): Promise<void> | undefined;
+  /** Resolves once input has been taken in, where a call that may be slow has to wait for that. */
+  afterInput?(): Promise<void>;
+  /** The worker is about to end in order. */
+  leaves?(): void;
 }
 
 /** Answers, and what each of them moves. */
@@ -77,8 +82,9 @@ export class Outbox {
     this.#workMs += workMs;
   }
 
-  addFailure(error: unknown, workMs: number): void {
-    (this.#failed ??= []).push({ offset: this.#values.length, thrown: encodeThrow(error) });
+  /** @param isOfLibrary the library raised it, no job */
+  addFailure(error: unknown, workMs: number, isOfLibrary = false): void {
+    (this.#failed ??= []).push({ offset: this.#values.length, thrown: encodeThrow(error), isOfLibrary });
     this.#values.push(undefined);
     this.#workMs += workMs;
   }
@@ -134,15 +140,15 @@ export class Outbox {
   resend(from: number): void {
     const unread = this.#unread.filter((sent) => endOf(sent) > from);
     this.#port.post({ resendingTo: this.#first }, []);
-    for (const sent of unread) this.#sendSingly(sent);
+    for (const sent of unread) this.#sendSingly(sent, this.#port.copies);
   }
 
-  #sendSingly({ first, values, failed, workMs, moves }: Answers): void {
+  /** @param check finds the part of a value that the host could not read */
+  #sendSingly({ first, values, failed, workMs, moves }: Answers, check?: CloneTest): void {
     values.forEach((value, offset) => {
       const failure = failed?.find((each) => each.offset === offset);
       const alone = {
         first: first + offset,
-        values: [value],
         trees: undefined,
         failed: failure && [{ ...failure, offset: 0 }],
         workMs: workMs / values.length,
@@ -150,17 +156,22 @@ export class Outbox {
       try {
         const transfer = moves?.get(offset) ?? [];
         refuseDetached(transfer);
-        this.#port.post(alone, transfer);
+        check?.(value);
+        this.#port.post({ ...alone, ...encodeErrors([value]) }, transfer);
       } catch (error) {
         const thrown = encodeThrow(notCloneable('result', value, error, this.#port.copies));
-        this.#port.post({ ...alone, values: [undefined], failed: [{ offset: 0, thrown }] }, []);
+        this.#port.post(
+          { ...alone, values: [undefined], failed: [{ offset: 0, thrown, isOfLibrary: true }] },
+          [],
+        );
       }
     });
   }
 }
 
 function frameOf({ first, values, failed, workMs }: Answers): AnswerFrame {
-  return { first, ...packTrees(values), failed, workMs };
+  const { values: leaves, trees } = packTrees(values);
+  return { first, trees, ...encodeErrors(leaves), failed, workMs };
 }
 
 function endOf(sent: Answers): number {

@@ -2,12 +2,15 @@ import { sharedNow, systemClock } from '../ground/clock.ts';
 import { AsyncTaskError, TimeoutError } from '../ground/errors.ts';
 import { asMoved } from '../task/move.ts';
 import type { AnyFunction } from '../task/reference.ts';
-import type { Boot, CallFrame, HostFrame } from '../wire/frame.ts';
+import { cloneWithErrors } from '../wire/error-codec.ts';
+import { reviveErrors } from '../wire/error-envelope.ts';
+import { type Boot, type CallFrame, hasField, type HostFrame } from '../wire/frame.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { unpackTrees } from '../wire/trees.ts';
 import { explainReferenceError, type TaskLoader } from './load.ts';
 import { type HostPort, Outbox } from './outbox.ts';
+import { Error, Promise, Reflect } from '../ground/globals.ts';
 
 /** A task as this worker knows it. */
 interface KnownTask {
@@ -21,9 +24,11 @@ export interface ServerOptions {
   readonly port: HostPort;
   readonly asyncTasks: Boot['asyncTasks'];
   readonly progress: WorkerProgress;
-  readonly loader: TaskLoader;
+  readonly loader: Pick<TaskLoader, 'find'>;
   /** Enters the surroundings jobs run in, where the thread itself is not that. */
   readonly surround?: <T>(run: () => T) => T;
+  /** Ends the worker in order, where it is one that can be ended. */
+  readonly leave?: () => void;
 }
 
 /** A finished result waits for company, unless the next job may be slow. This is how a task shows that it is not: S3. */
@@ -45,11 +50,12 @@ export class Server {
   readonly #port: HostPort;
   readonly #asyncTasks: Boot['asyncTasks'];
   readonly #progress: WorkerProgress;
-  readonly #loader: TaskLoader;
+  readonly #loader: ServerOptions['loader'];
   readonly #surround: ServerOptions['surround'];
+  readonly #leave: ServerOptions['leave'];
   readonly #outbox: Outbox;
   readonly #tasks: KnownTask[] = [];
-  readonly #frames: CallFrame[] = [];
+  readonly #frames: { readonly frame: CallFrame; readonly args: readonly unknown[] }[] = [];
 
   #frame: CallFrame | undefined;
   #frameArgs: readonly unknown[] = noArgs;
@@ -60,7 +66,10 @@ export class Server {
   #task: KnownTask | undefined;
   #args: readonly unknown[] = noArgs;
   #index = 0;
+  /** The call whose function could not be found last, and why. */
+  #unfound: { readonly index: number; readonly error: unknown } | undefined;
   #waiting = false;
+  #isAfterInput = false;
   /** Index of the first call of the next frame. */
   #expected = 0;
   /** The host knows of a frame that could not be read, and has not answered yet. */
@@ -73,21 +82,28 @@ export class Server {
     this.#progress = options.progress;
     this.#loader = options.loader;
     this.#surround = options.surround;
+    this.#leave = options.leave;
     this.#outbox = new Outbox(options.port);
   }
 
+  /** A call has begun and not ended. */
+  get runsJob(): boolean {
+    return this.#task !== undefined;
+  }
+
   receive(frame: HostFrame): void {
-    if ('resendFrom' in frame) this.#outbox.resend(frame.resendFrom);
-    else if ('againFrom' in frame) this.#hasUnread = false;
+    if (hasField(frame, 'resendFrom')) this.#outbox.resend(frame.resendFrom);
+    else if (hasField(frame, 'againFrom')) this.#hasUnread = false;
+    else if (hasField(frame, 'end')) this.#leave?.();
     else if (frame.first === this.#expected) this.#take(frame);
     // Otherwise it was sent behind one that could not be read, and comes once more.
   }
 
   /** A frame arrived that cannot be read (arguments nested too deep for this stack, say). */
-  unreadable(): void {
+  unreadable(error: unknown): void {
     if (this.#hasUnread) return;
     this.#hasUnread = true;
-    this.#port.post({ unreadFrom: this.#expected }, []);
+    this.#port.post({ unreadFrom: this.#expected, why: error instanceof Error ? error.message : '' }, []);
   }
 
   /** Sends what is finished: for the last moment of a worker that a job ends. */
@@ -96,13 +112,23 @@ export class Server {
   }
 
   #take(frame: CallFrame): void {
+    let args: readonly unknown[];
+    try {
+      args = argumentsOf(frame);
+    } catch (error) {
+      return this.unreadable(error);
+    }
     this.#expected += frame.count;
-    this.#frames.push(frame);
+    this.#frames.push({ frame, args });
     if (!this.#waiting) this.#run();
   }
 
-  /** Goes on until there is nothing to do or something to wait for. */
-  #run(): void {
+  /**
+   * Goes on until there is nothing to do or something to wait for.
+   * @param isAfterInput whether a call that may be slow can be made here
+   */
+  #run(isAfterInput: boolean = false): void {
+    this.#isAfterInput = isAfterInput;
     this.#clockMs = systemClock.now();
     for (;;) {
       if (this.#task !== undefined) {
@@ -120,14 +146,15 @@ export class Server {
 
   /** @returns `false` when there is none */
   #openFrame(): boolean {
-    const frame = this.#frames.shift();
-    if (frame === undefined) return false;
+    const next = this.#frames.shift();
+    if (next === undefined) return false;
+    const { frame, args } = next;
     this.#frame = frame;
     this.#offset = 0;
     this.#place = 0;
     this.#outbox.begin(frame.first, frame.answered);
     for (const task of frame.newTasks ?? []) this.#tasks.push({ task, run: undefined, shortRuns: 0 });
-    this.#frameArgs = argumentsOf(frame);
+    this.#frameArgs = args;
     return true;
   }
 
@@ -136,19 +163,22 @@ export class Server {
     const offset = this.#offset;
     const known = this.#tasks[typeof frame.tasks === 'number' ? frame.tasks : frame.tasks[offset]];
     const timed = frame.timed !== undefined && frame.timed.includes(offset);
-    const mayBeSlow = timed || known.shortRuns < shortRunsToTrust || this.#outbox.workMs >= sendIntervalMs;
-    if (this.#outbox.size > 0 && (mayBeSlow || !this.#outbox.secure()) && !this.#flush()) return false;
+    if (this.#outbox.size > 0 && !this.#mayGather(known, timed) && !this.#flush()) return false;
+
+    const index = frame.first + offset;
+    // First: what it takes to load a module is not the call's time, and the call can still be taken back.
+    if (!this.#isReady(known, index)) return false;
 
     const arity = typeof frame.arity === 'number' ? frame.arity : frame.arity[offset];
     const place = this.#place;
-    const index = frame.first + offset;
     this.#offset = offset + 1;
     this.#place = place + arity;
     if (!this.#progress.begin(index, timed ? sharedNow() : undefined)) {
       this.#outbox.addNothing();
     } else if (frame.beginBefore !== undefined && isLate(frame.beginBefore, offset)) {
-      this.#outbox.addFailure(new TimeoutError('no worker began the job in time', { phase: 'queue' }), 0);
-      this.#progress.finish(index, false);
+      this.#refuse(index, new TimeoutError('no worker began the job in time', { phase: 'queue' }));
+    } else if (known.run === undefined) {
+      this.#refuse(index, explainReferenceError(known.task, this.#unfound!.error));
     } else {
       this.#task = known;
       this.#index = index;
@@ -157,41 +187,73 @@ export class Server {
     return true;
   }
 
+  /** Whether the next call can be made here and now. What is missing is waited for. */
+  #isReady(known: KnownTask, index: number): boolean {
+    if (known.run === undefined && !this.#find(known, index)) return false;
+    if (known.shortRuns >= shortRunsToTrust || this.#isAfterInput || this.#port.afterInput === undefined)
+      return true;
+    this.#waitFor(this.#port.afterInput(), true);
+    return false;
+  }
+
+  /** Whether what is finished may wait for the outcome of the next call. */
+  #mayGather({ shortRuns }: KnownTask, timed: boolean): boolean {
+    const mayBeSlow = timed || shortRuns < shortRunsToTrust || this.#outbox.workMs >= sendIntervalMs;
+    return !mayBeSlow && this.#outbox.secure();
+  }
+
+  /** The call fails without having run. */
+  #refuse(index: number, error: unknown): void {
+    this.#outbox.addFailure(error, 0, true);
+    this.#progress.finish(index, false);
+  }
+
+  /** Finds the function of the next call. @returns `false` when its module has to be waited for */
+  #find(known: KnownTask, index: number): boolean {
+    if (this.#unfound?.index === index) return true;
+    const isFound = (run: AnyFunction): void => void (known.run = run);
+    const isUnfound = (error: unknown): void => void (this.#unfound = { index, error });
+    try {
+      const find = (): ReturnType<TaskLoader['find']> => this.#loader.find(known.task);
+      const found = this.#surround === undefined ? find() : this.#surround(find);
+      if (found instanceof Promise) {
+        this.#port.post({ loading: index }, []);
+        this.#waitFor(found.then(isFound, isUnfound).then(() => this.#port.post({ loading: undefined }, [])));
+        return false;
+      }
+      isFound(found);
+    } catch (error) {
+      isUnfound(error);
+    }
+    return true;
+  }
+
   /** Runs the call that has begun. @returns `false` when it has to be waited for */
   #proceed(known: KnownTask): boolean {
     let value: unknown;
+    let isJobs = true;
     try {
-      if (known.run === undefined) {
-        const found =
-          this.#surround === undefined
-            ? this.#loader.find(known.task)
-            : this.#surround(() => this.#loader.find(known.task));
-        if (found instanceof Promise) {
-          this.#waitFor(
-            found.then((run) => void (known.run = run)).catch((error: unknown) => this.#fail(known, error)),
-          );
-          return false;
-        }
-        known.run = found;
-      }
       value =
         this.#surround === undefined
-          ? apply(known.run, this.#args)
+          ? apply(known.run!, this.#args)
           : this.#surround(() => apply(known.run!, this.#args));
       if (isThenable(value)) {
-        if (this.#asyncTasks === 'reject') throw refusePromise(value);
+        if (this.#asyncTasks === 'reject') {
+          isJobs = false;
+          throw refusePromise(value);
+        }
         const settled = settledOnce(value);
         if (this.#port.printing?.() === undefined) this.#outbox.flush(); // What is finished need not wait for it.
         this.#waitFor(
           settled.then(
             (result) => this.#finish(known, result),
-            (error: unknown) => this.#fail(known, error),
+            (error: unknown) => this.#fail(known, error, true),
           ),
         );
         return false;
       }
     } catch (error) {
-      this.#fail(known, error);
+      this.#fail(known, error, isJobs);
       return true;
     }
     this.#finish(known, value);
@@ -205,9 +267,11 @@ export class Server {
     else this.#outbox.add(moved.value, moved.transfer, workMs);
   }
 
-  #fail(known: KnownTask, error: unknown): void {
+  /** @param isJobs the job threw it, not the library */
+  #fail(known: KnownTask, error: unknown, isJobs: boolean): void {
     const workMs = this.#end(known);
-    this.#outbox.addFailure(explainReferenceError(known.task, error), workMs);
+    const reason = explainReferenceError(known.task, error);
+    this.#outbox.addFailure(reason, workMs, !isJobs || reason !== error);
   }
 
   /** @returns milliseconds the call took */
@@ -231,11 +295,11 @@ export class Server {
     return printing === undefined;
   }
 
-  #waitFor(done: Promise<void>): void {
+  #waitFor(done: Promise<void>, isAfterInput?: boolean): void {
     this.#waiting = true;
     const goOn = (): void => {
       this.#waiting = false;
-      this.#run();
+      this.#run(isAfterInput);
     };
     // An error in here would put the answers out of step: unhandled, it ends the worker.
     void done.then(goOn);
@@ -243,15 +307,16 @@ export class Server {
 }
 
 /** The arguments of all calls, made before a job can change what it is given. */
-function argumentsOf({ args, trees, copies }: CallFrame): readonly unknown[] {
+function argumentsOf({ args, trees, errors, copies }: CallFrame): readonly unknown[] {
+  reviveErrors(errors);
   const unpacked = unpackTrees({ values: args, trees });
   if (copies === undefined) return unpacked;
   const own = [...unpacked];
-  for (const place of copies) own[place] = structuredClone(unpacked[place]);
+  for (const place of copies) own[place] = cloneWithErrors(unpacked[place]);
   return own;
 }
 
-// As it is before any job: one might replace it.
+// As they are before any job: one might replace them.
 const { apply: callWith } = Reflect;
 
 /** Through `Reflect.apply`: V8 would inline a direct call's job into the loop above and then run it several times slower. */

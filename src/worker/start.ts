@@ -1,9 +1,12 @@
+import { worksWith } from '../task/worker-state.ts';
 import { setWorkerData } from '../task/worker-data.ts';
 import { encodeThrow } from '../wire/error-codec.ts';
+import { revived } from '../wire/error-envelope.ts';
 import type { Boot } from '../wire/frame.ts';
 import type { WorkerProgress } from '../wire/progress.ts';
 import { outliveImportFailures, TaskLoader } from './load.ts';
 import { keepListening } from './keep-listening.ts';
+import { leave } from './leave.ts';
 import type { HostPort } from './outbox.ts';
 import { Server } from './serve.ts';
 
@@ -13,13 +16,18 @@ export async function startServer(
   boot: Boot,
   progress: WorkerProgress,
 ): Promise<Server | undefined> {
-  setWorkerData(boot.workerData);
+  setWorkerData(revived(boot.workerData)[0]);
   outliveImportFailures();
   const loader = new TaskLoader();
   if (!(await announce(port, () => loader.preload(boot.preload)))) return undefined;
-  const server = new Server({ port, asyncTasks: boot.asyncTasks, progress, loader });
+  const { asyncTasks } = boot;
+  const server = new Server({ port, asyncTasks, progress, loader, leave: () => leave(port) });
+  worksWith(() => server.runsJob);
   // The last moment of a worker that a job ends: what is finished still leaves.
-  keepListening('exit', () => server.flushLast());
+  keepListening('exit', () => {
+    server.flushLast();
+    port.post({ leaving: true }, []);
+  });
   return server;
 }
 

@@ -1,5 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import { withoutPrototype } from '../ground/without-prototype.ts';
 import { keepListening } from './keep-listening.ts';
+import { process } from '../ground/globals.ts';
+
+const { exit } = process; // A job may put a spy in its place.
 
 /** Not a file of its own: it has to be running before anything else is looked up. */
 const watch = `
@@ -14,13 +18,9 @@ const watch = `
  * cannot, so a thread of its own looks whose child it is.
  */
 export function endWithParent(parent: number): void {
-  keepListening('disconnect', () => process.exit());
-  const watchdog = new Worker(watch, {
-    eval: true,
-    execArgv: [],
-    name: 'leasepool-watchdog',
-    workerData: parent,
-  });
+  keepListening('disconnect', () => exit());
+  const options = { eval: true, execArgv: [], name: 'leasepool-watchdog', workerData: parent };
+  const watchdog = new Worker(watch, withoutPrototype(options));
   watchdog.on('error', () => {});
   watchdog.unref();
 }

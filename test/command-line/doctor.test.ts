@@ -80,6 +80,8 @@ describe('leasepool', () => {
   test('refuses wrong usage with exit code 2 and a hint', async () => {
     const { exitCode, stdout, stderr } = await commandWith('', ['run', tasks, '--worker', '3']);
     expect([exitCode, stdout]).toEqual([2, '']);
-    expect(stderr).toBe("leasepool: unknown option '--worker'\nTry 'leasepool run --help'.\n");
+    expect(stderr).toBe(
+      "leasepool: unknown option '--worker'; did you mean --workers?\nTry 'leasepool run --help'.\n",
+    );
   });
 });

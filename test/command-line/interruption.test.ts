@@ -19,12 +19,25 @@ describe.skipIf(process.platform === 'win32')('an interrupted run', () => {
   test.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
-  ] as const)('finishes the lines it has read, and no half one (%s)', async (signal, code) => {
+  ] as const)('finishes the jobs under way, and no half line (%s)', async (signal, code) => {
     const { command, openGate } = await interrupted(signal);
     openGate();
     const { exitCode, stdout, stderr } = await command.ended();
     expect([exitCode, stdout]).toEqual([code, '"there"\n'.repeat(3)]);
-    expect(stderr).toBe('leasepool: finishing the lines that were read; again to stop at once\n');
+    expect(stderr).toBe('leasepool: finishing the jobs under way; again to stop at once\n');
+  });
+
+  test('takes no more of the lines that were read with those under way', async () => {
+    const folder = newFolder();
+    const gate = join(folder, 'gate');
+    const input = join(folder, 'in');
+    writeFileSync(input, `${JSON.stringify(gate)}\n`.repeat(1000)); // In one piece.
+    const command = new Command(['run', `${tasks}#untilThere`, '-w', '1', '-b', '2', '-c', '5', '-i', input]);
+    await until(() => existsSync(`${gate}.begun`), 'a first job');
+    command.child.kill('SIGINT');
+    await command.untilSaid('finishing');
+    writeFileSync(gate, '');
+    expect(await command.ended()).toMatchObject({ exitCode: 130, stdout: '"there"\n'.repeat(5) });
   });
 
   test('writes what is done into its output file', async () => {

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Command, commandWith, newFolder, tasks } from '../support/command.ts';
 import { turns, until } from '../support/until.ts';
@@ -80,6 +80,17 @@ describe('leasepool run', () => {
     const { exitCode, stderr } = await commandWith('7\n', ['run', `${tasks}#exit`]);
     expect(exitCode).toBe(3);
     expect(parsed(stderr)).toEqual([expect.objectContaining({ code: 'ERR_LEASEPOOL_WORKER_CRASHED' })]);
+  });
+
+  test('S29 a line whose job throws an error of leasepool itself fails alone', async () => {
+    const tasks = resolve('test/tasks/own-errors.js');
+    const input = ndjson([1, 'BrokenExecutorError', 'NotStartedError', 2]);
+    const { exitCode, stdout, stderr } = await commandWith(input, ['run', tasks]);
+    expect([exitCode, stdout]).toEqual([3, '1\n2\n']);
+    expect(parsed(stderr).map(({ line, code }) => [line, code])).toEqual([
+      [2, 'ERR_LEASEPOOL_BROKEN_EXECUTOR'],
+      [3, 'ERR_LEASEPOOL_NOT_STARTED'],
+    ]);
   });
 
   test.each(['thread', 'process', 'inline'])('runs lines where it is told to (%s)', async (backend) => {

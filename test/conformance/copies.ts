@@ -99,6 +99,75 @@ export function copyRows(subject: Subject): void {
     expect(reason.path).toBe('result.headers.transform');
   });
 
+  subject.row(
+    'S30 the error names that part also where the value leads back to itself, and shows no source',
+    ['envelope'],
+    async () => {
+      const reason = reasonOf(await amongMates(giving('manager-results.js'), ['cyclic']));
+      expect(reason.path).toBe('result.parts[0].callback');
+      expect(reason.message).toBe(
+        'result.parts[0].callback cannot be copied: callback() {… could not be cloned.',
+      );
+      expect(reason.cause.message).toBe('callback() {… could not be cloned.');
+    },
+  );
+
+  subject.row('S29 errors in results keep class, code and fields', ['envelope'], async () => {
+    const run = (what: string): Promise<any> => bench.run(giving('manager-results.js'), [what]);
+    const { list, map, set, report } = await run('errors');
+    const [{ reason }, fine] = await run('settled');
+    expect(fine).toEqual({ status: 'fulfilled', value: 1 });
+    const errors = [list[0], map.get('key'), [...set][0], report.error, reason, await run('bareError')];
+    for (const error of errors) {
+      expect(error).toBeInstanceOf(RangeError);
+      expect({ ...error }).toEqual({ code: 'E_FAILING', line: 3 });
+      expect(error.stack).toContain('manager-results.js');
+    }
+    expect(errors.map(({ message }) => message)).toEqual([
+      'in a list',
+      'in a map',
+      'in a set',
+      'in a class',
+      'rejected',
+      'bare',
+    ]);
+  });
+
+  subject.row('S29 an error in a result shares with it what it shared', ['envelope'], async () => {
+    const value = await bench.run(giving('manager-results.js'), ['errorOfItsValue']);
+    expect(value.error.value).toBe(value);
+    expect(value.error.config).toBe(value.config);
+    expect(Object.keys(value.error)).toEqual(['code', 'line', 'value', 'config']);
+  });
+
+  subject.row('S29 T3 errors beside what a job moves keep what they have', ['envelope'], async () => {
+    const { bytes, problems } = await bench.run(giving('manager-results.js'), ['movedWithError']);
+    expect(bytes).toEqual(new Uint8Array(1000).fill(7));
+    expect(problems[0]).toMatchObject({ message: 'moved', code: 'E_FAILING' });
+  });
+
+  subject.row('S29 errors in arguments keep class, code and fields', ['envelope'], async () => {
+    const error = Object.assign(new RangeError('given', { cause: new TypeError('why') }), {
+      code: 'E_GIVEN',
+    });
+    const calls = range(3).map(() => bench.call(task('errorParts'), [{ error }]));
+    bench.submit([...calls, bench.call(task('errorParts'), [{ error: new Error('other') }])]);
+    for (const outcome of await bench.outcomesOf(calls))
+      expect(outcome).toEqual({ status: 'fulfilled', value: ['RangeError', 'given', 'E_GIVEN', 'why', 1] });
+  });
+
+  subject.row(
+    'S30 an argument that only the worker finds too deep fails alone, and nobody hangs',
+    [],
+    async () => {
+      for (const depth of [500, 1000, 2000, 3000, 5000, 10_000]) {
+        const outcome = await amongMates(task('kindOf'), [nested(depth)]);
+        if (outcome.status === 'rejected') expect(outcome.reason).toBeInstanceOf(NotCloneableError);
+        else expect(outcome).toEqual({ status: 'fulfilled', value: '[object Object] Object' });
+      }
+    },
+  );
+
   subject.row('S30 several that cannot be copied each fail alone', [], async () => {
     const calls = range(200).map((value) =>
       value % 20 === 7

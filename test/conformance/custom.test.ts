@@ -133,6 +133,7 @@ executorConformance('a custom backend', {
     'moving results': 'what a job gives to move() is known to the workers of the package only',
     'copying what is to be moved': 'it moves it',
     'refusing what cannot be shared': 'it shares it',
+    'own memory': 'it copies by structured clone, which takes all of the memory of a view along',
     envelope: 'what is thrown stays what it is: nothing is sent',
     workerData: 'workerData() is set by the workers of the package only',
     preload: notItsOwn,

@@ -10,12 +10,21 @@ import {
 import { expect, test } from 'vitest';
 import { range } from '../support/executor-bench.ts';
 import { FileGate, Ledger } from '../support/ledger.ts';
-import { newManager, rejection, startGrinder, startManager } from '../support/manager-start.ts';
+import {
+  newManager,
+  recordingLogger,
+  rejection,
+  startGrinder,
+  startManager,
+} from '../support/manager-start.ts';
 import { tasksUrl } from '../support/tasks-url.ts';
+import { makePipe } from '../support/pipe.ts';
 import { until } from '../support/until.ts';
 import { tasks } from '../tasks/conformance-tasks.js';
 import { giving } from '../tasks/manager-results.js';
+import { readPipe } from '../tasks/native-calls.js';
 import { throwing } from '../tasks/manager-throws.js';
+import { tasks as own } from '../tasks/own-errors.js';
 
 const hour = 3600;
 
@@ -94,6 +103,16 @@ const loading = (how: string, gate: FileGate) =>
 
 const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
   'it throws an error': (stage) => failing(stage, (lease) => lease.run(throwing, ['payment'])),
+  'it throws an error of this package, which it uses': async (stage) => {
+    const inner = { owner: 'inner owner', taskName: 'inner' };
+    const { lease, worker } = await stage.leased();
+    const thrown = lease.run(own.throwing, [stage.ledger.path, 'BrokenExecutorError', inner], {
+      owner: 'me',
+    });
+    const error = await rejection(thrown);
+    expect(error).toMatchObject({ message: 'mine', ...inner });
+    return after(error, worker, lease);
+  },
   'it throws something that is no error': async (stage) => {
     const { lease, worker } = await stage.leased();
     for (const what of ['null', 'undefined', 'string'])
@@ -202,6 +221,22 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
     expect(await waiting).toBe(1);
     return after(undefined, worker, lease);
   },
+  'each worker that is sent the job dies before it begins it': (stage) => {
+    // More than the process has room for: it dies while it takes the message in.
+    const large = Array.from({ length: 1_000_000 }, (_, index) => ({ index }));
+    const calls = async (lease: ExecutorLease): Promise<unknown> => {
+      const mates = [1, 2, 3].map((value) => lease.run(tasks.echo, [value]));
+      const settled = lease.run(tasks.echo, [large]);
+      mates.push(...[4, 5, 6].map((value) => lease.run(tasks.echo, [value])));
+      const error = await rejection(settled);
+      expect(await Promise.all(mates)).toEqual([1, 2, 3, 4, 5, 6]);
+      throw error;
+    };
+    return failing(stage, calls, {
+      backend: 'process',
+      workerOptions: { resourceLimits: { maxOldGenerationSizeMb: 20 } },
+    });
+  },
   'the worker dies before it begins a job whose memory has moved there': async (stage) => {
     const { lease, worker } = await stage.leased();
     await lease.run(tasks.endIdle, [stage.ledger.path, stage.gate.path]);
@@ -223,8 +258,8 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
 
   'the job runs longer than `timeoutSeconds`': (stage) =>
     failing(stage, (lease) => stage.hold(lease, { timeoutSeconds: 0.1 })),
-  "the job's module never finishes loading, with `timeoutSeconds`": (stage) =>
-    failing(stage, (lease) => lease.run(loading('never', stage.gate), [], { timeoutSeconds: 0.1 })),
+  "the job's module does not load within `startTimeoutSeconds`": (stage) =>
+    failing(stage, (lease) => lease.run(loading('never', stage.gate)), { startTimeoutSeconds: 3 }),
   'a result takes for ever to copy, with `timeoutSeconds`': (stage) =>
     failing(stage, (lease) => lease.run(tasks.endlessResult, [], { timeoutSeconds: 0.1 })),
   'no worker begins the job within `queueTimeoutSeconds`': async (stage) => {
@@ -279,6 +314,13 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
     expect(await grinder.submit(tasks.note, [stage.ledger.path, 1])).toBe(1);
     await held;
     return after(undefined, worker, manager);
+  },
+  'a lease is not released in its time, or ever': async (stage) => {
+    const logger = recordingLogger();
+    const { lease } = await stage.leased({ logger, defaultLeaseSeconds: 0.1, leaseGraceSeconds: hour });
+    await until(() => logger.entries.some(({ message }) => message.endsWith('was not released')));
+    expect(lease.active).toBe(true);
+    return aside(undefined);
   },
   'a lease is used after its release': async (stage) => {
     const { lease } = await stage.leased();
@@ -402,6 +444,25 @@ const situations: Record<string, (stage: Stage) => Promise<Seen>> = {
     await until(() => lease.signal.aborted, 'the lease is over');
     return aside(error);
   },
+  'more workers than the pool has are in native calls': async (stage) => {
+    const { lease } = await stage.leased();
+    const { path } = makePipe();
+    const calls = [1, 2].map(() => rejection(lease.run(readPipe, [path], { timeoutSeconds: 0.1 })));
+    const errors = await Promise.all(calls);
+    expect(errors).toMatchObject([{ phase: 'run' }, { phase: 'run' }]);
+    const waiting = rejection(lease.run(tasks.note, [stage.ledger.path, 1]));
+    await until(() => lease.signal.aborted, 'the lease is over');
+    return aside(await waiting);
+  },
+  'a module that `--import` names, or `--require`, starts a manager': async (stage) => {
+    const execArgv = ['--import', tasksUrl('flags-start-manager.mjs').href];
+    const env = { ...process.env, LOG: stage.ledger.path, BACKEND: 'thread', HOW: 'awaits it' };
+    const manager = newManager({ workerOptions: { execArgv, env }, workersPerPool: 1 });
+    const error = await rejection(manager.start());
+    expect(String(error.cause)).toContain('a worker runs what --import');
+    expect(stage.ledger.lines).toHaveLength(5);
+    return aside(error);
+  },
   'a pool would have to be opened just after one broke': async (stage) => {
     const flag = new FileGate();
     const manager = await startManager({ ...stage.startingWhile(flag), minPools: 0 });
@@ -439,19 +500,16 @@ test('every situation of the page is run, and each that is run is on the page', 
 /** What an error is, as the page says it. */
 function describe(error: unknown): Omit<Row, 'situation' | 'worker'> {
   if (error === undefined) return { error: '-', code: '-', phase: '-' };
-  const { constructor, code, phase } = error as {
+  const { constructor, code, phase, message } = error as {
     constructor: { name: string };
     code?: string;
     phase?: string;
+    message: string;
   };
+  if (code === 'E_PAYMENT' || message === 'mine') return { error: 'its own', code: 'its own', phase: '-' };
   return {
-    error: code === 'E_PAYMENT' ? 'its own' : `\`${constructor.name}\``,
-    code:
-      code === undefined
-        ? '-'
-        : code === 'E_PAYMENT'
-          ? 'its own'
-          : `\`${code.replace('ERR_LEASEPOOL_', '')}\``,
+    error: `\`${constructor.name}\``,
+    code: code === undefined ? '-' : `\`${code.replace('ERR_LEASEPOOL_', '')}\``,
     phase: phase ?? '-',
   };
 }

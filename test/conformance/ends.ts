@@ -128,6 +128,50 @@ export function endRows(subject: Subject): void {
     }
   });
 
+  for (const timeoutSeconds of [60, 0]) {
+    subject.row(
+      `W3 an idle worker ends by itself at a shutdown, with its exit listeners run: within ${timeoutSeconds} s`,
+      ['dying workers', 'workers of its own'],
+      async () => {
+        const bench = await subject.open();
+        const ledger = new Ledger();
+        await bench.run(task('noteAtExit'), [ledger.path, 'left']);
+        await bench.shutdown(timeoutSeconds);
+        expect(ledger.lines).toEqual(['left']);
+      },
+    );
+  }
+
+  subject.row(
+    'W3 so does a worker that is busy, once it has answered',
+    ['dying workers', 'workers of its own', 'blocking jobs'],
+    async () => {
+      const bench = await subject.open();
+      const ledger = new Ledger();
+      const gate = new FileGate();
+      await bench.run(task('noteAtExit'), [ledger.path, 'left']);
+      const held = bench.send(task('hold'), [ledger.path, 'held', gate.path]);
+      await ledger.untilHas('held');
+      const down = bench.shutdown(60);
+      gate.open();
+      await down;
+      expect((await bench.outcomeOf(held)).status).toBe('fulfilled');
+      expect(ledger.lines).toEqual(['held', 'held done', 'left']);
+    },
+  );
+
+  subject.row(
+    'W3 M7 a worker whose exit listener does not return is ended for it',
+    ['ending workers', 'dying workers', 'workers of its own'],
+    async () => {
+      const bench = await subject.open();
+      const ledger = new Ledger();
+      await bench.run(task('staysAtExit'), [ledger.path, 'leaving']);
+      await bench.shutdown(60);
+      expect(ledger.lines).toEqual(['leaving']);
+    },
+  );
+
   subject.row(
     'M7 an executor can be shut down before its workers are up',
     ['workers of its own'],

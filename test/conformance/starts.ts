@@ -78,6 +78,24 @@ export function startRows(subject: Subject): void {
     },
   );
 
+  subject.row(
+    'T4 S29 errors in workerData() keep their class, code, fields and cause',
+    ['workerData'],
+    async () => {
+      const cause = Object.assign(new RangeError('inner'), { code: 'E_INNER' });
+      const error = Object.assign(new TypeError('outer', { cause }), {
+        code: 'E_OUTER',
+        hint: { retry: true },
+      });
+      const bench = await subject.open({ workerData: { known: [error] } });
+      const { known } = await bench.run(task('workerData'));
+      expect(known[0]).toBeInstanceOf(TypeError);
+      expect(known[0]).toMatchObject({ message: 'outer', code: 'E_OUTER', hint: { retry: true } });
+      expect(known[0].cause).toBeInstanceOf(RangeError);
+      expect(known[0].cause).toMatchObject({ message: 'inner', code: 'E_INNER' });
+    },
+  );
+
   subject.row('T4 workerData() is undefined when there is none', ['workerData'], async () => {
     const bench = await shared();
     expect(await bench.run(task('workerData'))).toBeUndefined();

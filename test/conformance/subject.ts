@@ -25,6 +25,8 @@ export type Need =
   | 'sharing'
   /** They cannot, and are refused. */
   | 'refusing what cannot be shared'
+  /** Views keep their class, and bring their own bytes only. */
+  | 'own memory'
   /** Errors travel in an envelope of the package. */
   | 'envelope'
   | 'workerData'

@@ -2,6 +2,7 @@
 
 import type { ExecutorBackend } from 'leasepool';
 import { describe } from 'vitest';
+import { byteRows } from './bytes.ts';
 import { callRows } from './calls.ts';
 import { copyRows } from './copies.ts';
 import { crashRows } from './crashes.ts';
@@ -25,6 +26,7 @@ export function executorConformance(name: string, { backend, skips = {} }: Confo
     describe('starting', () => startRows(subject));
     describe('what a job throws', () => throwRows(subject));
     describe('what can be copied, moved and shared', () => copyRows(subject));
+    describe('views of memory', () => byteRows(subject));
     describe('workers that die', () => crashRows(subject));
     describe('shutdown and breaking', () => endRows(subject));
   });

@@ -121,6 +121,46 @@ export function throwRows(subject: Subject): void {
     expect(error.errors[2]).toBeInstanceOf(RangeError);
   });
 
+  subject.row('S29 own fields that are not enumerable arrive', ['envelope'], async () => {
+    const error = await thrownBy('hiddenField');
+    expect(error.issues).toEqual([{ path: ['a'] }]);
+    expect(Object.keys(error)).toEqual([]);
+    expect(await thrownBy('assertion')).toMatchObject({
+      name: 'AssertionError',
+      code: 'ERR_ASSERTION',
+      actual: { a: 1 },
+      expected: { a: 2 },
+      operator: 'deepStrictEqual',
+    });
+  });
+
+  subject.row('S29 errors in fields arrive as they would if they were thrown', ['envelope'], async () => {
+    const { original, errors, map } = await thrownBy('errorFields');
+    expect(original).toBeInstanceOf(TypeError);
+    expect(original).toMatchObject({ message: 'inner', code: 'E_INNER' });
+    expect([errors[0], map.get(1)].every((error) => error === original)).toBe(true);
+  });
+
+  subject.row(
+    'S29 of a field that cannot be copied as a whole, what can be arrives',
+    ['envelope'],
+    async () => {
+      const { response } = await thrownBy('partsOfField');
+      expect(response).toEqual({ status: 500, body: Buffer.from('no'), request: {} });
+      expect(Buffer.isBuffer(response.body)).toBe(true);
+    },
+  );
+
+  subject.row('S29 both errors of a SuppressedError arrive', ['envelope'], async () => {
+    const error = await thrownBy('suppressed');
+    expect(error).toMatchObject({ name: 'SuppressedError', message: 'both' });
+    expect(error.error).toMatchObject({ message: 'closing failed' });
+    expect(error.suppressed).toBeInstanceOf(RangeError);
+    expect(error.suppressed.code).toBe('E');
+    const { SuppressedError: known } = globalThis as unknown as { SuppressedError?: typeof Error };
+    if (known !== undefined) expect(error).toBeInstanceOf(known);
+  });
+
   subject.row('S29 a DOMException arrives as one', [], async () => {
     const error = await thrownBy('domException');
     expect(error).toBeInstanceOf(DOMException);

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { consumerWith, installed } from './installed.ts';
+import { consumerWith, installed, linkOptionalPackages } from './installed.ts';
 
 // A compiler takes seconds, and many times that on a busy machine.
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
@@ -12,19 +13,22 @@ const run = promisify(execFile);
 const here = import.meta.dirname;
 
 const compilers = ['5.4', '5.9', '6.0', '7.0'];
-const nodeTypes = ['20', '22', '24'];
+const nodeTypes = ['20', '22', '24', '26'];
 
 /** Where the packed package is installed; the consumers are folders in it, one for each version of @types/node. */
 let root: string;
 
 beforeAll(async () => {
   root = await consumerWith();
+  linkOptionalPackages(root);
   for (const types of nodeTypes) {
     const consumer = join(root, types);
     cpSync(join(here, 'programs'), consumer, { recursive: true });
     mkdirSync(join(consumer, 'node_modules/@types'), { recursive: true });
-    const link = join(consumer, 'node_modules/@types/node');
-    symlinkSync(join(installed, `types-node-${types}`), link, 'junction');
+    const own = join(installed, `types-node-${types}`);
+    symlinkSync(own, join(consumer, 'node_modules/@types/node'), 'junction');
+    const undici = dirname(createRequire(join(own, 'package.json')).resolve('undici-types/package.json'));
+    symlinkSync(undici, join(consumer, 'node_modules/undici-types'), 'junction');
   }
 });
 
@@ -74,9 +78,10 @@ const surroundings = [
   ['22', false],
   ['22', true],
   ['24', true],
+  ['26', true],
 ] as const;
 /** How many of them a compiler gets: a slow one takes some six seconds for each. */
-const shares: Readonly<Record<string, number>> = { '5.4': 2, '5.9': 1, '6.0': 1, '7.0': 4 };
+const shares: Readonly<Record<string, number>> = { '5.4': 2, '5.9': 1, '6.0': 1, '7.0': 5 };
 
 describe.each(compilers)('under TypeScript %s', (compiler) => {
   // Earlier ones do not know `require()` of an ES module.
@@ -88,6 +93,26 @@ describe.each(compilers)('under TypeScript %s', (compiler) => {
     async (types, exactOptionalPropertyTypes) => {
       expect(await compile({ compiler, types, files, options: { exactOptionalPropertyTypes } })).toBe('');
     },
+  );
+});
+
+// What TypeScript 5.4 has to say of @types/node 26 is not about this package: those types need a newer one.
+test.each([
+  ['5.4', '20'],
+  ['5.4', '26'],
+  ['5.9', '26'],
+  ['6.0', '26'],
+  ['7.0', '20'],
+  ['7.0', '22'],
+  ['7.0', '24'],
+  ['7.0', '26'],
+])('N10 under TypeScript %s, every entry compiles with @types/node %s', async (compiler, types) => {
+  // Without it, an optional package would be looked for beside its own types of Node: those of this repository.
+  const options = { preserveSymlinks: true };
+  const said = await compile({ compiler, types, files: ['entries.mts', 'main.mts'], options });
+  const isOfNode = (line: string): boolean => /^(?:\s|(?:\S*\/)?node_modules\/@types\/node\/)/.test(line);
+  expect(said.split('\n').filter((line) => line !== '' && !(compiler === '5.4' && isOfNode(line)))).toEqual(
+    [],
   );
 });
 
@@ -138,5 +163,15 @@ describe('the compiled consumers', () => {
         expect(ended).toEqual({ stdout, stderr: '' });
       },
     );
+  });
+});
+
+test('N10 a check against the newest types of Node that cannot ask the registry fails', async () => {
+  const env = { ...process.env, npm_config_registry: 'http://127.0.0.1:9', npm_config_fetch_retries: '0' };
+  const cwd = join(here, '../..');
+  const failed = run(process.execPath, ['scripts/newest-types.mjs'], { cwd, env });
+  await expect(failed).rejects.toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('cannot be checked'),
   });
 });

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   symlinkSync,
@@ -30,6 +31,22 @@ export async function consumerWith(...tools: readonly string[]): Promise<string>
   await run('tar', ['-xzf', join(root, filename), '-C', place, '--strip-components=1']);
   for (const tool of tools) symlinkSync(join(installed, tool), join(root, 'node_modules', tool), 'junction');
   return root;
+}
+
+/** The packages that some entries need, and everything those need, but for types of Node: those are the consumer's. */
+export function linkOptionalPackages(root: string): void {
+  const repository = join(import.meta.dirname, '../../node_modules');
+  for (const name of readdirSync(repository).filter((each) => !each.startsWith('.'))) {
+    const names = name.startsWith('@')
+      ? readdirSync(join(repository, name)).map((each) => `${name}/${each}`)
+      : [name];
+    for (const each of names.filter(
+      (other) => !['@types/node', 'undici-types', 'leasepool'].includes(other),
+    )) {
+      mkdirSync(dirname(join(root, 'node_modules', each)), { recursive: true });
+      symlinkSync(join(repository, each), join(root, 'node_modules', each), 'junction');
+    }
+  }
 }
 
 /** Writes the files of a page of docs/, by the path that the first line of each block names. */

@@ -8,11 +8,12 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { range } from '../support/executor-bench.ts';
 import { newQueue, startFleetManager } from '../support/fleet.ts';
 import { FileGate, Ledger } from '../support/ledger.ts';
-import { newManager, rejection, startGrinder } from '../support/manager-start.ts';
+import { newManager, recordingLogger, rejection, startGrinder } from '../support/manager-start.ts';
 import { noRedis, RedisServer } from '../support/redis-server.ts';
 import { tasksUrl } from '../support/tasks-url.ts';
 import { until } from '../support/until.ts';
 import { tasks } from '../tasks/fleet-tasks.js';
+import { names, tasks as own } from '../tasks/own-errors.js';
 
 describe.skipIf(noRedis !== undefined)('the backend of a fleet', () => {
   let redis: RedisServer;
@@ -39,6 +40,27 @@ describe.skipIf(noRedis !== undefined)('the backend of a fleet', () => {
     onTestFinished(() => queue.close());
     return queue;
   }
+
+  test('S29 a job that throws an error of leasepool itself runs once and fails with it, and its host goes on', async () => {
+    const queue = newQueue();
+    const logger = recordingLogger();
+    await startHost(queue, { tasks: [tasksUrl('own-errors.js')], logger });
+    const manager = await startFleetManager({ connection: redis.url, queue });
+    const grinder = await startGrinder({ executorManager: manager, maxWaitSeconds: 0.001 });
+    const ledger = new Ledger();
+    const inner = { owner: 'inner owner', taskName: 'inner' };
+    for (const name of names) {
+      const thrown = grinder.submit(own.throwing, [ledger.path, name, inner], { owner: 'outer' });
+      const mate = grinder.submit(own.echo, [name]);
+      expect(await rejection(thrown)).toMatchObject({ message: 'mine', ...inner });
+      expect(await mate).toBe(name);
+    }
+    expect(await rejection(grinder.submit(own.usesUnstartedGrinder, [ledger.path]))).toMatchObject({
+      code: 'ERR_LEASEPOOL_NOT_STARTED',
+    });
+    expect(ledger.lines).toEqual([...names, 'unstarted']);
+    expect(logger.entries.filter(({ message }) => message.includes('takes no chunks'))).toEqual([]);
+  });
 
   test('M8 a batch travels as one queue job, and nothing of it stays in Redis', async () => {
     const queue = newQueue();

@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
 import { PoisonItemError, WorkerCrashedError } from 'leasepool';
+import { bullmqBackend } from 'leasepool/bullmq';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { BlackHole } from '../support/black-hole.ts';
 import { range } from '../support/executor-bench.ts';
 import { HostProcess, newQueue, startFleetManager } from '../support/fleet.ts';
 import { FileGate, Ledger } from '../support/ledger.ts';
-import { rejection, startGrinder } from '../support/manager-start.ts';
+import { newManager, recordingLogger, rejection, startGrinder } from '../support/manager-start.ts';
 import { noRedis, RedisServer } from '../support/redis-server.ts';
 import { until } from '../support/until.ts';
 import { tasks } from '../tasks/fleet-tasks.js';
@@ -160,6 +161,69 @@ describe.skipIf(noRedis !== undefined)('a fleet whose Redis fails', () => {
       expect(settled.toSorted((a, b) => a - b)).toEqual(range(300));
     }, 60_000);
   }
+
+  test.each(['waits for a host', 'runs on a host', 'is sent afterwards'])(
+    'M8 what a flush of Redis takes along is missed at the next look and runs at the one after it: a chunk that %s',
+    async (when) => {
+      const redis = await RedisServer.start();
+      onTestFinished(() => redis.stop());
+      const client = redis.client();
+      onTestFinished(() => client.disconnect());
+      const queue = newQueue();
+      const logger = recordingLogger();
+      const [ledger, gate] = [new Ledger(), new FileGate()];
+      const manager = await startFleetManager({ connection: redis.url, queue }, { logger });
+      const lease = await manager.acquire();
+      if (when !== 'waits for a host') {
+        await HostProcess.start(redis.url, queue);
+        await lease.run(tasks.lengthOf, ['the host knows this manager']);
+      }
+      const run = () => lease.run(tasks.hold, [ledger.path, 'held', gate.path]);
+      const early = when === 'is sent afterwards' ? undefined : run();
+      if (when === 'runs on a host') await ledger.untilLines(1);
+      if (when === 'waits for a host') {
+        let waiting = 0;
+        await until(() => {
+          void client.llen(`bull:${queue}:wait`).then((length) => (waiting = length));
+          return waiting === 1;
+        }, 'the chunk is in the queue');
+      }
+      await client.flushall();
+      const result = early ?? run();
+      if (when === 'waits for a host') await HostProcess.start(redis.url, queue);
+      gate.open();
+      expect(await result).toBeGreaterThan(0);
+      const lost = logger.entries.filter(({ message }) => message === 'a chunk was lost');
+      expect(lost.length).toBeLessThanOrEqual(1);
+    },
+  );
+
+  test('M6 a manager that Redis refuses for want of memory says so', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.stop());
+    const client = redis.client();
+    onTestFinished(() => client.disconnect());
+    await client.config('SET', 'maxmemory', '1');
+    const backend = bullmqBackend({ connection: redis.url, queue: newQueue() });
+    const error = await rejection(newManager({ backend }).start());
+    expect(error).toMatchObject({ code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR' });
+    expect(error.message).toContain("OOM command not allowed when used memory > 'maxmemory'");
+  });
+
+  test('M6 a host that Redis refuses for want of memory says so, and goes on when there is some', async () => {
+    const redis = await RedisServer.start();
+    onTestFinished(() => redis.stop());
+    const client = redis.client();
+    onTestFinished(() => client.disconnect());
+    await client.config('SET', 'maxmemory', '1');
+    const queue = newQueue();
+    const host = await HostProcess.start(redis.url, queue);
+    await until(() => host.told.includes('OOM command not allowed'), 'it tells');
+    expect(host.lines.find(({ level }) => level === 'warn')!['error']).toContain('OOM command not allowed');
+    await client.config('SET', 'maxmemory', '0');
+    const manager = await startFleetManager({ connection: redis.url, queue });
+    expect(await manager.withLease((lease) => lease.run(tasks.where))).toBe(host.pid);
+  });
 
   test('M6 when Redis stays away, calls fail with BrokenExecutorError', async () => {
     const redis = await RedisServer.start();

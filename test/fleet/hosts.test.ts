@@ -77,7 +77,10 @@ describe.skipIf(noRedis !== undefined)('the hosts of a fleet', () => {
   test('S24 a command line that cannot work ends with code 2 and says what it needs', async () => {
     await expect(HostProcess.start(redis.url, 'a:b')).rejects.toThrow(/Usage: leasepool worker/);
     await expect(HostProcess.start(redis.url, 'q', { args: ['--pools', 'x'] })).rejects.toThrow(/maxPools/);
-    await expect(HostProcess.start(redis.url, 'q', { args: ['--pool', '1'] })).rejects.toThrow(/--pool/);
+    for (const option of ['--pool', '--concurrency'])
+      await expect(HostProcess.start(redis.url, 'q', { args: [option, '1'] })).rejects.toThrow(
+        `Unknown option '${option}'; did you mean --pools?\n`,
+      );
   });
 
   test('M2 two managers share a fleet by the leases they hold', async () => {

@@ -14,6 +14,19 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, ind
 const keepPending = { batchSizeThreshold: 1_000_000, maxBatchSize: 1_000_000, maxWaitSeconds: never };
 const atOnce = { batchSizeThreshold: 1, maxWaitSeconds: never };
 
+/** An object that looks like a signal. */
+function throwing(): AbortSignal {
+  const refuse = (what: string) => (): never => {
+    throw new Error(what);
+  };
+  const methods = {
+    aborted: false,
+    addEventListener: refuse('no listeners'),
+    removeEventListener: refuse('no removal'),
+  };
+  return Object.defineProperty(methods, 'reason', { get: refuse('no reason') }) as unknown as AbortSignal;
+}
+
 describe('cancelling a pending item', () => {
   test('S26 removes it before cancel() returns', async () => {
     const { grinder, backend } = await fakeGrinder(keepPending);
@@ -305,6 +318,35 @@ describe('signal', () => {
     expect(backend.batches).toEqual([]);
     expect(grinder.stats()).toMatchObject({ pending: 0, totals: { submitted: 2, cancelled: 2 } });
     expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
+
+  test('S28 that throws has had no item', async () => {
+    const { grinder, backend } = await fakeGrinder(atOnce);
+    const signal = throwing();
+    expect(await rejection(grinder.submit(echo, [0], { signal }))).toMatchObject({ message: 'no listeners' });
+    expect(() => grinder.enqueue(echo, [0], { signal })).toThrow('no listeners');
+    const { pending, inFlight, totals } = grinder.stats();
+    expect([pending, inFlight, totals.submitted]).toEqual([0, 0, 0]);
+    const next = grinder.submit(echo, [1]);
+    await until(() => backend.batches.length > 0);
+    expect(backend.sent).toEqual([[1]]);
+    backend.calls[0].fulfil('next');
+    expect(await next).toBe('next');
+  });
+
+  test('S28 that throws when it is let go of, or asked for its reason, settles its items all the same', async () => {
+    const { grinder } = await fakeGrinder(keepPending);
+    let abort = (): void => {};
+    const signal = Object.assign(throwing(), {
+      addEventListener: (_event: string, listener: () => void) => (abort = listener),
+    });
+    const futures = range(2).map((value) => grinder.enqueue(echo, [value], { signal }));
+    futures[0].cancel();
+    expect(grinder.stats()).toMatchObject({ pending: 1, totals: { submitted: 2, cancelled: 1 } });
+    abort();
+    expect(grinder.stats()).toMatchObject({ pending: 0, totals: { submitted: 2, cancelled: 2 } });
+    expect(await rejection(futures[1])).toMatchObject({ code: 'ABORT_ERR', cause: { message: 'no reason' } });
+    futures[0].catch(() => {});
   });
 
   test('S28 of a signal aborted before the future is cancelled even when the queue is full', async () => {

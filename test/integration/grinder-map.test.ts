@@ -1,4 +1,5 @@
-import { createReadStream } from 'node:fs';
+import { once } from 'node:events';
+import { createReadStream, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -48,6 +49,22 @@ describe('map', () => {
     for (const squares of await Promise.all(mappings))
       expect(squares).toEqual(range(60).map((value) => value * value));
     expect(grinder.stats().totals.rejected).toBe(0);
+  });
+
+  test('loses no line of a file when it is read only after the file has been', async () => {
+    const { grinder } = await threadGrinder();
+    const text = readFileSync(import.meta.filename, 'utf8');
+    const lines = createInterface({ input: createReadStream(import.meta.filename) });
+    const closed = once(lines, 'close');
+    const lengths = grinder.map(lines, (line: string) => line.length);
+    await closed;
+    expect(await all(lengths)).toEqual(
+      text
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.length),
+    );
+    expect(await all(grinder.map(lines, (line: string) => line.length))).toEqual([]);
   });
 
   test('takes the arguments that are made of an element', async () => {

@@ -12,13 +12,16 @@ const keepPending = { batchSizeThreshold: 1000, maxWaitSeconds: never, leaseSeco
 /** What is submitted leaves in batches of two, on one worker. */
 const pairs = { ...keepPending, batchSizeThreshold: 2, maxBatchSize: 2, manager: { workersPerPool: 1 } };
 
-/** Waits for room so many times, and notes who is woken, and with what. */
+/** Waits for room so many times, and notes who is woken, and with what; each takes the place for which it is woken. */
 function waitAll(grinder: WorkGrinder, count: number) {
   const woken: number[] = [];
   const refused: unknown[] = [];
   for (const waiter of range(count)) {
     grinder.waitForRoom().then(
-      () => void woken.push(waiter),
+      () => {
+        woken.push(waiter);
+        grinder.submit(echo, [waiter]).catch(() => {});
+      },
       (error: unknown) => void refused.push(error),
     );
   }
@@ -102,6 +105,37 @@ describe('waitForRoom()', () => {
     }
   });
 
+  test('S34 a place that whoever was woken leaves unused wakes the next, so that nobody sleeps beside an empty queue', async () => {
+    const { grinder, futures } = await full();
+    const woken: number[] = [];
+    const waiting = range(12).map((waiter) => grinder.waitForRoom().then(() => woken.push(waiter)));
+    futures[0].cancel();
+    await Promise.all(waiting);
+    expect(woken).toEqual(range(12));
+    expect(grinder.stats().pending).toBe(2);
+  });
+
+  test('S34 whoever asks while others wait comes behind them, although there is room', async () => {
+    const { grinder, futures } = await full();
+    const woken: string[] = [];
+    const waiting = ['first', 'second'].map((name) => grinder.waitForRoom().then(() => woken.push(name)));
+    futures[0].cancel();
+    waiting.push(grinder.waitForRoom().then(() => woken.push('late')));
+    await Promise.all(waiting);
+    expect(woken).toEqual(['first', 'second', 'late']);
+  });
+
+  test('S34 whoever asks when all who waited have been woken hears of it behind them', async () => {
+    const { grinder, futures } = await full();
+    const woken: string[] = [];
+    const waiting = [grinder.waitForRoom().then(() => woken.push('first'))];
+    futures[0].cancel();
+    futures[1].cancel();
+    waiting.push(grinder.waitForRoom().then(() => woken.push('late')));
+    await Promise.all(waiting);
+    expect(woken).toEqual(['first', 'late']);
+  });
+
   test('S34 several places freed in one turn wake as many', async () => {
     const { grinder, futures } = await full();
     const { woken } = waitAll(grinder, 5);
@@ -137,7 +171,7 @@ describe('waitForRoom()', () => {
     for (const call of backend.batches[0]) call.fulfil();
     await until(() => backend.batches.length === 2);
     await turns();
-    expect([grinder.stats().pending, woken]).toEqual([1, [0, 1]]);
+    expect([grinder.stats().pending, woken]).toEqual([3, [0, 1]]);
   });
 
   test.each(['signal', 'queueTimeoutSeconds'] as const)(
@@ -194,7 +228,7 @@ describe('waitForRoom()', () => {
     expect([grinder.stats().pending, woken]).toEqual([2, []]);
     last.cancel();
     await turns();
-    expect([grinder.stats().pending, woken]).toEqual([1, [0]]);
+    expect([grinder.stats().pending, woken]).toEqual([2, [0]]);
   });
 
   test('S34 S23 the manager stopping frees every place', async () => {

@@ -368,6 +368,71 @@ describe('owner', () => {
     expect(error).toMatchObject({ owner, taskName: expected.taskName });
   });
 
+  test('S11 owner and task name are on the errors raised at the call', async () => {
+    const { manager, grinder, gate } = await threadGrinder();
+    const outer = 1;
+    const closure = (): number => outer;
+    const missing = { module: 'nowhere:', name: 'missing' } as never;
+    const calls = (task: never, args: never): Promise<unknown>[] => [
+      grinder.submit(task, args, { owner }),
+      (async () => grinder.enqueue(task, args, { owner }))(),
+      (async () => grinder.map([1], task, { owner }).next())(),
+    ];
+    const errorsOf = async (task: unknown): Promise<unknown[]> =>
+      Promise.all(calls(task as never, [1] as never).map(rejection));
+    const about = (code: string, taskName: string): unknown[] =>
+      Array(3).fill(expect.objectContaining({ code: `ERR_LEASEPOOL_${code}`, owner, taskName }));
+    expect(await errorsOf(closure)).toEqual(about('TASK_NOT_PORTABLE', 'closure'));
+    expect(await errorsOf(missing)).toEqual(about('TASK_MODULE', 'missing'));
+    expect(() => grinder.submitFromThread(square, [1], { owner })).toThrow(
+      expect.objectContaining({ name: 'WrongThreadError', owner, taskName: 'square' }),
+    );
+    const lease = await manager.acquire();
+    const refused = [
+      lease.run(closure, [], { owner }),
+      (async () => lease.enqueue(closure, [], { owner }))(),
+      lease.runBatch(closure, [[]], { owner }).then(([outcome]) => Promise.reject((outcome as any).reason)),
+    ];
+    expect(await Promise.all(refused.map(rejection))).toEqual(about('TASK_NOT_PORTABLE', 'closure'));
+    await lease.release();
+
+    void grinder.enqueue(hold, [gate.cells]);
+    await gate.untilBegun();
+    const stopped = grinder.stop();
+    expect(await errorsOf(square)).toEqual(about('STOPPING', 'square'));
+    gate.open();
+    await stopped;
+    expect(await errorsOf(square)).toEqual(about('NOT_STARTED', 'square'));
+    expect(await errorsOf(taskRef<() => void>(tasksUrl('grinder-tasks.js'), 'named'))).toEqual(
+      about('NOT_STARTED', 'named'),
+    );
+    expect(await rejection(grinder.submit(square, [1]))).not.toHaveProperty('owner');
+  });
+
+  test('S11 the errors of a mapping that ends say whose it was', async () => {
+    const { grinder } = await threadGrinder();
+    const about = { owner, taskName: 'square' };
+    const cancelled = new AbortController();
+    const mapping = grinder.map([1, 2], square, { owner, signal: cancelled.signal });
+    await mapping.next();
+    cancelled.abort('why');
+    expect(await rejection(mapping.next())).toMatchObject({ ...about, code: 'ABORT_ERR', cause: 'why' });
+    const endless = grinder.map(
+      (function* () {
+        for (;;) yield 1;
+      })(),
+      square,
+      { owner },
+    );
+    await endless.next();
+    const stopped = grinder.stop();
+    const readOn = async (): Promise<void> => {
+      for await (const _ of endless);
+    };
+    expect(await rejection(readOn())).toMatchObject({ ...about, code: 'ERR_LEASEPOOL_STOPPING' });
+    await stopped;
+  });
+
   test('S11 the error a job threw is left as it is', async () => {
     const { grinder } = await threadGrinder();
     const error = await rejection(grinder.submit(fail, ['its own'], { owner }));

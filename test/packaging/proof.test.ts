@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 
 /** The cells of each row of the tables in a page, without the rows that head them. */
@@ -97,6 +97,18 @@ test('the figures of README.md are those of docs/proof/reliability.json', () => 
   expect(
     execFileSync(process.execPath, ['scripts/readme-figures.mjs', '--check'], { encoding: 'utf8' }),
   ).toBe('');
+});
+
+test.each(
+  ['README.md', ...readdirSync('docs').map((file) => `docs/${file}`)].filter((file) => file.endsWith('.md')),
+)('every table of %s has a head', (file) => {
+  const text = readFileSync(file, 'utf8');
+  const heads = [...text.matchAll(/^\|(.*)\|\n\|(?: ?:?-+:? ?\|)+$/gm)].map(([, cells]) =>
+    cells.split('|').map((cell) => cell.trim()),
+  );
+  // Rows may be named by what stands first in them, where columns are compared.
+  const isBlank = ([, ...columns]: readonly string[]): boolean => columns.some((cell) => cell === '');
+  expect(heads.filter(isBlank)).toEqual([]);
 });
 
 test('the figures of speed in README.md and docs/ are those of bench/results', () => {

@@ -28,6 +28,14 @@ test.each(workflows)('%s uses only workflows that exist, and actions by their co
   expect(used.filter((name) => !isSound(name))).toEqual([]);
 });
 
+test('N10 the newest types of Node are tried by that name, each night and by the build server', () => {
+  expect(scripts['types:newest']).toBe('node scripts/newest-types.mjs');
+  expect(readFileSync('scripts/newest-types.mjs', 'utf8')).toContain("'@types/node@latest'");
+  expect(runs(readFileSync(`${folder}/nightly.yml`, 'utf8'))).toContain('types:newest');
+  expect(readFileSync('scripts/test.mjs', 'utf8')).toMatch(/slow: \{ scripts: .*'types:newest'/);
+  expect(runs(readFileSync('.ci/run', 'utf8'))).toContain('test:slow');
+});
+
 test('a release is published with its provenance, after what a pull request has to pass', () => {
   const release = readFileSync(`${folder}/release.yml`, 'utf8');
   expect(release).toMatch(/^ {2}publish:\n {4}needs: ci$/m);

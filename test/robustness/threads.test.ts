@@ -6,7 +6,7 @@ import { never, threadGrinder } from '../support/grinder.ts';
 import { client, owner, Thread } from '../support/thread.ts';
 import { turns, until } from '../support/until.ts';
 import { echo, hold } from '../tasks/grinder-tasks.js';
-import { submitNested } from '../tasks/threads-tasks.js';
+import { postGarbage, submitNested } from '../tasks/threads-tasks.js';
 
 const range = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
 
@@ -80,6 +80,10 @@ describe('the handle', () => {
       { ...handle, leasepool: 'grinder/2' },
       { ...handle, pid: process.pid + 1 },
       { ...handle, state: new ArrayBuffer(8) },
+      { ...handle, state: new SharedArrayBuffer(12) },
+      { ...handle, id: 'leasepool/grinder/0/1' },
+      { ...handle, id: `${handle.id}0` },
+      { ...handle, threadId: '0' },
     ];
     for (const value of wrong) {
       expect(() => connectGrinder(value as typeof handle)).toThrow(
@@ -88,6 +92,18 @@ describe('the handle', () => {
     }
     const refused = await client('connectTo', handle, { handles: wrong }).told('result');
     expect(refused.map(({ type }: { type: string }) => type)).toEqual(wrong.map(() => 'TypeError'));
+  });
+});
+
+describe('a job that was given no handle', () => {
+  test('S13 reaches neither a grinder nor the port of its worker', async () => {
+    const { grinder, manager } = await threadGrinder();
+    grinder.threadHandle();
+    const seen = await manager.withLease((lease) =>
+      lease.run(postGarbage, [range(20).map((number) => `leasepool/grinder/0/${number}`)]),
+    );
+    expect(seen).toEqual([]);
+    expect(await grinder.submit(echo, [7])).toBe(7);
   });
 });
 
@@ -128,6 +144,24 @@ describe('submitFromThread()', () => {
     expect(built.stack).toContain('leasepool:');
     expect(value).toEqual({ thrown: { plain: 'object' } });
     expect(nothing).toEqual({ thrown: undefined });
+  });
+
+  test('S14 S29 errors in arguments, results and fields keep what they have, either way', async () => {
+    const { grinder } = await threadGrinder();
+    const [echoed, inField] = await client('errorsInside', grinder.threadHandle()).told('result');
+    for (const error of [echoed, inField])
+      expect(error).toMatchObject({ type: 'RangeError', message: 'inside', code: 'E_INSIDE' });
+  });
+
+  test('S14 S11 owner and task name are on the errors raised at the call', async () => {
+    const { grinder } = await threadGrinder();
+    const errors = await client('refusedCalls', grinder.threadHandle()).told('result');
+    const about = { owner: 'tenant-7', taskName: 'square' };
+    expect(errors).toEqual([
+      expect.objectContaining({ type: 'TaskReferenceError', owner: 'tenant-7', taskName: 'closure' }),
+      expect.objectContaining({ type: 'WrongThreadError', ...about }),
+      expect.objectContaining({ type: 'GrinderStoppedError', ...about }),
+    ]);
   });
 
   test('S14 S30 what cannot be copied fails alone, either way', async () => {

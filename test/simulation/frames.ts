@@ -36,6 +36,11 @@ export function isUnreadable(frame: HostFrame | WorkerFrame): boolean {
   return 'values' in frame && frame.values.some((value) => Object(value).isTooDeep === true);
 }
 
+/** Whether a worker ends of a message before it begins anything that is in it. */
+export function isFatal(frame: HostFrame): boolean {
+  return callsIn(frame).some(({ job }) => job.plan.args === 'fatal');
+}
+
 function arityOf({ arity }: CallFrame, offset: number): number {
   return typeof arity === 'number' ? arity : arity[offset];
 }

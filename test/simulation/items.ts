@@ -11,6 +11,9 @@ export interface JobArgument {
   readonly plan: JobPlan;
 }
 
+/** An item is sent to so many workers that end and have not begun it. */
+export const mostDeaths = 3;
+
 /** One submitted job, and all that is known of it from outside. */
 export class Item {
   readonly id: number;
@@ -23,6 +26,10 @@ export class Item {
   place: 'waiting' | 'held' | 'over' = 'waiting';
   /** The worker it was posted to last. */
   postedTo: string | undefined;
+  /** Workers that ended by themselves before they began anything, and had to begin its message next; those whose message had other items in it count as one. */
+  deaths = 0;
+  /** It was with the last of them: it has to fail. */
+  hasEndedEnough = false;
   /** Times a worker has begun it. */
   starts = 0;
   begunAtMs: number | undefined;
@@ -54,6 +61,12 @@ export class Item {
   leaseEndsAtMs = Infinity;
   /** While it was open, the manager was not running. */
   mayLackManager = false;
+  /** Since when a worker loads the module of this item. */
+  loadingSinceMs: number | undefined;
+  /** That worker was ended, or died. */
+  wasLoading = false;
+  /** That module could not be loaded. */
+  couldNotLoad = false;
   /** How its worker died, when it did so with this item begun and no answer out. */
   lostWith: 'flushed' | 'killed' | undefined;
   /** The pool that held it refused it, with this. */
@@ -72,6 +85,16 @@ export class Item {
     this.isGrinders = isGrinders;
     this.acceptedAtMs = acceptedAtMs;
     this.signal = signal;
+  }
+
+  /**
+   * A worker has ended that had to begin its message next.
+   * @param inCompany it was not alone in that message
+   * @param isHere it has not been taken back
+   */
+  countDeath(inCompany: boolean, isHere: boolean): void {
+    this.deaths = inCompany ? Math.max(this.deaths, 1) : this.deaths + 1;
+    this.hasEndedEnough ||= isHere && this.deaths >= mostDeaths;
   }
 
   /** What it is to result in. */

@@ -1,4 +1,6 @@
 import type { CallOutcome, Executor, ExecutorCall, SubmitReceipt } from '../../src/executor/executor.ts';
+import type { HeldCall } from '../../src/executor/in-flight.ts';
+import { loadOf, type PoolLoad } from '../../src/executor/load.ts';
 import { BrokenExecutorError } from '../../src/ground/errors.ts';
 import type { Transferable } from '../../src/task/reference.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
@@ -7,7 +9,7 @@ import type { Scene } from './scene.ts';
 
 /** A call as its executor gets it: it tells what becomes of it. */
 class ObservedCall implements ExecutorCall {
-  readonly call: ExecutorCall & { hasMoved?: boolean };
+  readonly call: HeldCall;
   readonly item: Item;
   readonly task: ResolvedTask;
   readonly args: readonly unknown[];
@@ -17,7 +19,7 @@ class ObservedCall implements ExecutorCall {
   readonly beginBeforeMs: number | undefined;
   readonly #onSettle: (call: ObservedCall, outcome: CallOutcome) => void;
 
-  constructor(call: ExecutorCall, item: Item, onSettle: (call: ObservedCall, outcome: CallOutcome) => void) {
+  constructor(call: HeldCall, item: Item, onSettle: (call: ObservedCall, outcome: CallOutcome) => void) {
     this.call = call;
     this.item = item;
     this.task = call.task;
@@ -37,6 +39,14 @@ class ObservedCall implements ExecutorCall {
     this.call.hasMoved = hasMoved;
   }
 
+  get fruitlessSends(): number | undefined {
+    return this.call.fruitlessSends;
+  }
+
+  set fruitlessSends(count: number) {
+    this.call.fruitlessSends = count;
+  }
+
   settle(outcome: CallOutcome): void {
     this.#onSettle(this, outcome);
   }
@@ -51,21 +61,25 @@ export interface PoolObserver {
 }
 
 /** Stands before a pool and watches that both sides keep the rules of `Executor`. */
-export class ObservedPool implements Executor {
+export class ObservedPool implements Executor, Partial<PoolLoad> {
   readonly name: string;
   readonly workers: number;
   readonly takeBack?: (call: ExecutorCall) => boolean;
+  readonly backlog?: PoolLoad['backlog'];
   readonly ready: Promise<void> | undefined;
   readonly broken: Promise<Error> | undefined;
   /** What it has to settle. */
   readonly held = new Map<ExecutorCall, ObservedCall>();
   state: 'open' | 'closing' | 'closed' = 'open';
   isBroken = false;
+  /** It has said that it can run something. */
+  isReady = false;
   /** It has refused work as a broken pool does: nobody takes anything back from it before hard expiry. */
   hasRefused = false;
   readonly openedAtMs: number;
   #brokeAtEvent = Infinity;
   readonly #executor: Executor;
+  readonly #load: PoolLoad | undefined;
   readonly #scene: Scene;
   readonly #items: Items;
   readonly #observer: PoolObserver;
@@ -78,10 +92,13 @@ export class ObservedPool implements Executor {
     this.ready = executor.ready;
     this.broken = executor.broken;
     this.#executor = executor;
+    this.#load = loadOf(executor);
     this.#scene = scene;
     this.#items = items;
     this.#observer = observer;
     if (executor.takeBack !== undefined) this.takeBack = (call) => this.#takeBack(call);
+    if (this.#load !== undefined) this.backlog = () => this.#load!.backlog();
+    void executor.ready?.then(() => (this.isReady = true));
     void executor.broken?.then(() => {
       this.isBroken = true;
       this.#brokeAtEvent = scene.time.events;
@@ -90,9 +107,29 @@ export class ObservedPool implements Executor {
     });
   }
 
+  get workersUp(): number {
+    return this.#load!.workersUp;
+  }
+
+  get idleWorkers(): number {
+    return this.#load!.idleWorkers;
+  }
+
+  worthMessage(task: ResolvedTask): number {
+    return this.#load!.worthMessage(task);
+  }
+
+  set onWorkerFreed(listener: () => void) {
+    this.#load!.onWorkerFreed = listener;
+  }
+
   /** It had broken before this turn began: the manager knows. */
   get isKnownBroken(): boolean {
     return this.#brokeAtEvent < this.#scene.time.events;
+  }
+
+  get leftBehind(): Promise<void> | undefined {
+    return this.#executor.leftBehind;
   }
 
   /** As the pool has it: one that is still being made may not know yet. */
@@ -145,10 +182,17 @@ export class ObservedPool implements Executor {
     try {
       await this.#executor.shutdown(options);
     } finally {
-      this.state = 'closed';
-      this.#scene.note(`${this.name} is closed`);
+      this.#closeWhenEmpty();
       if (this.held.size > 0) this.#fault(`is closed and still holds ${this.held.size} calls`);
     }
+  }
+
+  /** It is closed when nothing of it is left. */
+  #closeWhenEmpty(): void {
+    const { leftBehind } = this.#executor;
+    if (leftBehind !== undefined) return void leftBehind.then(() => this.#closeWhenEmpty());
+    this.state = 'closed';
+    this.#scene.note(`${this.name} is closed`);
   }
 
   readonly #settle = (observed: ObservedCall, outcome: CallOutcome): void => {

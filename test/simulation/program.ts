@@ -39,6 +39,8 @@ export interface FaultPlan {
   readonly start: number;
   /** A worker or pool is ended late, or never. */
   readonly end: number;
+  /** A module takes its time to load, fails, or does not come to its end. Programs that were kept before may lack it. */
+  readonly load?: number;
   /** A worker dies, or a pool breaks, for no reason. */
   readonly death: number;
   /** A worker's port is dead: nothing arrives, in silence. */
@@ -76,7 +78,8 @@ export interface JobPlan {
   readonly ms: number;
   /** Its worker gives way to nothing while it runs; otherwise it returns a promise. */
   readonly blocks: boolean;
-  readonly args: 'plain' | 'uncloneable' | 'unreadable' | 'transfer' | 'shared' | 'submits';
+  /** `"fatal"`: a worker that is sent it ends before it can begin. */
+  readonly args: 'plain' | 'uncloneable' | 'unreadable' | 'fatal' | 'transfer' | 'shared' | 'submits';
   readonly task: 0 | 1;
   readonly prints: boolean;
   readonly timeoutMs: number | null;

@@ -17,6 +17,7 @@ export class Violation extends Error {
 const calm: FaultPlan = {
   start: 0,
   end: 0,
+  load: 0,
   death: 0,
   deaf: 0,
   slow: 0,
@@ -66,9 +67,9 @@ export class Scene {
     this.#setTimes();
   }
 
-  /** Whether a fault happens now. */
-  fails(fault: keyof FaultPlan): boolean {
-    const fails = this.chance.happens(fault, this.faults[fault]);
+  /** Whether a fault happens now. @param purpose where a fault of one name happens in several ways */
+  fails(fault: keyof FaultPlan, purpose: string = fault): boolean {
+    const fails = this.chance.happens(purpose, this.faults[fault] ?? 0);
     if (fails) this.struck++;
     return fails;
   }

@@ -40,6 +40,9 @@ export interface Failure {
   readonly path: string;
 }
 
+/** So long a program that failed is made smaller: a run in which nothing comes to an end is a slow one. */
+const mostShrinkingMs = 60_000;
+
 /** Runs one program after the other until one fails, or until there is no more time. */
 export async function holdSession(options: SessionOptions): Promise<Session> {
   const { seed, path, milliseconds, runs = Number.MAX_SAFE_INTEGER, shrinks = true } = options;
@@ -54,13 +57,18 @@ export async function holdSession(options: SessionOptions): Promise<Session> {
     coverage: new Coverage(),
   };
   let last: Violation | undefined;
+  let shrinksUntilMs = Infinity;
   const property = fc.asyncProperty(anyProgram, async (program) => {
+    if (performance.now() > shrinksUntilMs) return;
     const report = await run(program);
     if (report.violation === undefined) {
       // Afterwards the program that failed is made smaller.
       if (last === undefined) count(session, report);
     } else {
-      if (last === undefined) options.onFailure?.(report.violation);
+      if (last === undefined) {
+        options.onFailure?.(report.violation);
+        shrinksUntilMs = performance.now() + mostShrinkingMs;
+      }
       last = report.violation;
       throw report.violation;
     }

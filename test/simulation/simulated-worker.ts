@@ -1,16 +1,24 @@
 import type { ExecutorCreateOptions } from '../../src/executor/executor.ts';
 import type { PortEvents, WorkerPort } from '../../src/executor/port.ts';
+import { TaskReferenceError } from '../../src/ground/errors.ts';
 import { encodeThrow } from '../../src/wire/error-codec.ts';
 import type { HostFrame, WorkerFrame } from '../../src/wire/frame.ts';
 import { ProgressWords } from '../../src/wire/progress-words.ts';
 import type { WorkerProgress } from '../../src/wire/progress.ts';
+import type { AnyFunction } from '../../src/task/reference.ts';
+import type { ResolvedTask } from '../../src/wire/reference.ts';
 import { TaskLoader } from '../../src/worker/load.ts';
 import type { HostPort } from '../../src/worker/outbox.ts';
 import { Server } from '../../src/worker/serve.ts';
-import { answersIn, callsIn, doneIn, isUnreadable } from './frames.ts';
-import type { Item, Items, JobArgument } from './items.ts';
+import { answersIn, callsIn, doneIn, isFatal, isUnreadable } from './frames.ts';
+import { type Item, type Items, type JobArgument } from './items.ts';
 import type { Scene } from './scene.ts';
 import { performedBy, type Performer } from './tasks.ts';
+
+interface PostedCall {
+  readonly index: number;
+  readonly item: Item;
+}
 
 /** How a worker comes to its end. */
 interface End {
@@ -47,9 +55,12 @@ export class SimulatedWorker implements WorkerPort, Performer {
   readonly #events: PortEvents;
   #server: Server | undefined;
   #inbox: HostFrame[] = [];
+  /** Messages with calls. */
+  readonly #posted: (readonly PostedCall[])[] = [];
   /** On their way to the host; `undefined` is the end. */
   readonly #outgoing: (WorkerFrame | undefined)[] = [];
   #end: End | undefined;
+  readonly #loader = new TaskLoader();
   readonly #ids = new Map<number, number>();
   /** Begun, and no readable answer sent. */
   readonly #unanswered = new Set<Item>();
@@ -57,21 +68,42 @@ export class SimulatedWorker implements WorkerPort, Performer {
   #printsUntil = 0;
   /** It cannot be ended before the faults are over. */
   #isStuck = false;
+  /** It runs exit handlers that never return: it ends when it is killed. */
+  #isHeldUp = false;
   state: 'starting' | 'up' | 'dead' | 'gone' = 'starting';
   isDeaf = false;
   /** The host has heard that it is up. */
   isKnownUp = false;
+  isAskedToEnd = false;
   isKilled = false;
+  killedAtMs = Infinity;
+  readonly startedAtMs: number;
+  /** The item whose module it loads. */
+  #loadingFor: Item | undefined;
+  /** Since when the host knows that it loads a module. */
+  loadKnownSinceMs: number | undefined;
+  /** Since when the host knows that it ends by itself. */
+  leavingKnownSinceMs: number | undefined;
   /** It has begun a call. */
   hasBegun = false;
+  /** It has begun to load the module of a call: it has come up, and what becomes of that is the call's affair. */
+  hasBegunToLoad = false;
+  /** It was sent a message that no worker survives. */
+  hasMetFatal = false;
   /** What it had begun and not answered when it died. */
   lost: readonly Item[] = [];
   isAccountedFor = false;
   isKeptAlive = true;
+  /** Since when it idles while another of its pool has calls that it has not begun. */
+  idlesSinceMs: number | undefined;
   /** Calls posted to it whose answers have not arrived, by their indices. */
   readonly outstanding = new Map<number, number>();
   /** Something had to be sent again: the counts of calls say nothing any more. */
   hasResent = false;
+  /** Answers up to this index are sent again. */
+  #resendsTo = 0;
+  /** An answer of it could not be read: it is outstanding until it has been sent again. */
+  hasLostAnswers = false;
 
   constructor(name: string, scene: Scene, items: Items, options: ExecutorCreateOptions, events: PortEvents) {
     this.name = name;
@@ -80,6 +112,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
     this.#items = items;
     this.#options = options;
     this.#events = events;
+    this.startedAtMs = scene.time.now;
     this.#start();
   }
 
@@ -97,30 +130,59 @@ export class SimulatedWorker implements WorkerPort, Performer {
     return (
       this.isKnownUp &&
       this.state === 'up' &&
+      !this.isAskedToEnd &&
       !this.isKilled &&
       !this.hasResent &&
       this.outstanding.size === 0
     );
   }
 
+  /** The host knows it to be up, and has not asked for its end. */
+  get isUsable(): boolean {
+    return this.isKnownUp && !this.isKilled && this.state !== 'gone';
+  }
+
+  /** Nothing tells that it has something to do. */
+  get mayBeIdle(): boolean {
+    return this.isUsable && (this.hasResent || this.hasLostAnswers || this.outstanding.size === 0);
+  }
+
   post(frame: HostFrame, transfer: readonly object[]): void {
     const copy = structuredClone(frame, { transfer: transfer as ArrayBuffer[] });
-    for (const { index, job } of callsIn(frame)) {
-      this.outstanding.set(index, job.id);
-      this.#items.of(job).postedTo = this.name;
+    const calls = callsIn(frame).map(({ index, job }) => ({ index, item: this.#items.of(job) }));
+    for (const { index, item } of calls) {
+      this.outstanding.set(index, item.id);
+      item.postedTo = this.name;
+      if (item.hasEndedEnough)
+        this.#scene.violate('S39 a message that ends its workers is not sent for ever', `item ${item.id}`);
     }
+    if (calls.length > 0) this.#rememberPosted(calls);
     if (!this.isAlive) return; // In silence.
     this.#inbox.push(copy);
     this.#plan('worker', this.#latency(), 'receives', () => this.#receive());
+  }
+
+  /** What it could not read is posted again, in other messages. */
+  #rememberPosted(calls: readonly PostedCall[]): void {
+    const [{ index }] = calls;
+    while ((this.#posted.at(-1)?.[0].index ?? -1) >= index) this.#posted.pop();
+    this.#posted.push(calls);
   }
 
   keepAlive(on: boolean): void {
     this.isKeptAlive = on;
   }
 
+  end(): void {
+    this.isAskedToEnd = true;
+    this.post({ end: true }, []);
+  }
+
   kill(): void {
     if (this.isKilled) return;
     this.isKilled = true;
+    this.killedAtMs = this.#scene.time.now;
+    if (this.#loadingFor !== undefined) this.#loadingFor.wasLoading = true;
     const inMs = Math.floor(this.#draw('kill') * 3);
     if (!this.#scene.fails('end')) return this.#terminateIn(inMs, 0);
     const isForEver = this.#draw('zombie') < 0.5;
@@ -128,9 +190,9 @@ export class SimulatedWorker implements WorkerPort, Performer {
     this.#terminateIn(inMs, isForEver ? Infinity : 30 + Math.floor(this.#draw('native call') * 3000));
   }
 
-  /** Whatever keeps it from its end, or from its work, is over. */
+  /** Whatever keeps it from its end, or from its work, is over, or will be. */
   heal(): void {
-    if (this.#isStuck) this.#leaveIn(1);
+    if (this.#isStuck) this.#leaveIn(3_000);
     else if (this.isDeaf) this.#terminateIn(1, 0);
   }
 
@@ -229,15 +291,47 @@ export class SimulatedWorker implements WorkerPort, Performer {
       port,
       asyncTasks: this.#options.asyncTasks,
       progress,
-      loader: new TaskLoader(),
+      loader: { find: (task) => this.#find(task) },
       surround,
+      leave: () => this.die('exit'),
+    });
+  }
+
+  /** Modules that load at once, or take their time; that fail, exit, or never come to their end. */
+  #find(task: ResolvedTask): AnyFunction | Promise<AnyFunction> {
+    const found = this.#loader.find(task);
+    if (!this.#scene.fails('load')) return found;
+    const how = this.#scene.chance.oneOf('load', [
+      'slow',
+      'slow',
+      'fails',
+      'exit',
+      'never',
+      'never',
+    ] as const);
+    this.#scene.saw(`a module that loads: ${how}`);
+    return new Promise((resolve, reject) => {
+      if (how === 'never') return;
+      this.#plan('worker', Math.floor(this.#draw('load') * 60), `has loaded (${how})`, () => {
+        if (!this.isAlive) return;
+        if (how === 'exit') this.die('exit');
+        else if (how === 'fails') {
+          if (this.#loadingFor !== undefined) this.#loadingFor.couldNotLoad = true;
+          const details = { taskName: task.name };
+          reject(new TaskReferenceError('ERR_LEASEPOOL_TASK_MODULE', 'it cannot be loaded', details));
+        } else resolve(found);
+      });
     });
   }
 
   #claim(index: number, sharedNowMs: number | undefined): boolean {
     const isClaimed = this.progress.begin(index, sharedNowMs);
-    if (isClaimed) this.#items.all[this.#ids.get(index)!].claimedAtMs = this.#scene.time.now;
+    if (isClaimed) this.#itemAt(index).claimedAtMs = this.#scene.time.now;
     return isClaimed;
+  }
+
+  #itemAt(index: number): Item {
+    return this.#items.all[this.#ids.get(index)!];
   }
 
   #receive(): void {
@@ -252,7 +346,13 @@ export class SimulatedWorker implements WorkerPort, Performer {
     if (isUnreadable(frame)) {
       this.#scene.saw('calls a worker cannot read');
       this.hasResent = true;
-      return this.#server!.unreadable();
+      return this.#server!.unreadable(new RangeError('it nests too deep'));
+    }
+    if (isFatal(frame)) {
+      this.#scene.saw('calls that end a worker before it begins them');
+      this.#scene.struck++;
+      this.hasMetFatal = true;
+      return this.die('kill');
     }
     for (const { index, job } of callsIn(frame)) this.#ids.set(index, job.id);
     this.#server!.receive(frame);
@@ -260,15 +360,22 @@ export class SimulatedWorker implements WorkerPort, Performer {
 
   #send(frame: WorkerFrame): void {
     if (!this.isAlive) return;
+    if ('loading' in frame) this.#loads(frame.loading);
     const canBeRead = !isUnreadable(frame);
     for (const index of answersIn(frame)) {
-      const item = this.#items.all[this.#ids.get(index)!];
+      const item = this.#itemAt(index);
       if (canBeRead) {
         item.hasAnswered = true;
         this.#unanswered.delete(item);
       } else item.wasUnreadable = true;
     }
     this.#deliver(frame, this.#latency());
+  }
+
+  #loads(index: number | undefined): void {
+    this.#loadingFor = index === undefined ? undefined : this.#itemAt(index);
+    // It may load for a call that has been taken back, and that another worker loads for as well.
+    if (this.#loadingFor?.postedTo === this.name) this.#loadingFor.loadingSinceMs = this.#scene.time.now;
   }
 
   #deliver(frame: WorkerFrame | undefined, inMs: number): void {
@@ -281,14 +388,23 @@ export class SimulatedWorker implements WorkerPort, Performer {
     const frame = this.#outgoing.shift();
     if (frame === undefined) {
       this.state = 'gone';
+      this.#countDeaths();
       const { exitCode, signal } = this.#end!;
       return this.#events.exit(exitCode, signal);
     }
     if ('up' in frame && frame.up) this.isKnownUp = true;
-    if (!isUnreadable(frame)) {
-      for (const index of doneIn(frame)) this.outstanding.delete(index);
-      return this.#events.frame(frame);
+    if ('leaving' in frame) this.leavingKnownSinceMs = this.#scene.time.now;
+    if ('loading' in frame) {
+      this.hasBegunToLoad = true;
+      this.loadKnownSinceMs = frame.loading === undefined ? undefined : this.#scene.time.now;
     }
+    if ('resendingTo' in frame) this.#resendsTo = frame.resendingTo;
+    const isReadable = !isUnreadable(frame);
+    // Of answers that are sent again, one each, the host knows which one it cannot read.
+    for (const index of doneIn(frame))
+      if (isReadable || index < this.#resendsTo) this.outstanding.delete(index);
+    if (isReadable) return this.#events.frame(frame);
+    this.hasLostAnswers = true;
     this.#scene.saw('answers the host cannot read');
     this.#events.unreadable(new RangeError('it nests too deep'));
   }
@@ -296,22 +412,54 @@ export class SimulatedWorker implements WorkerPort, Performer {
   #die(end: End, lingersMs = Math.floor(this.#draw('exit') * 3)): void {
     if (!this.isAlive) return;
     if (end.flushes) this.#server?.flushLast();
+    const exitHandlersMs = end.flushes ? this.#runExitHandlers() : 0;
     this.state = 'dead';
     this.#end = end;
-    for (const item of this.#unanswered) item.lostWith = end.flushes ? 'flushed' : 'killed';
-    this.lost = [...this.#unanswered];
+    const lost = new Set(this.#unanswered);
+    if (this.#loadingFor !== undefined) {
+      this.#loadingFor.wasLoading = true;
+      lost.add(this.#loadingFor);
+    }
+    for (const item of lost) item.lostWith = end.flushes ? 'flushed' : 'killed';
+    this.lost = [...lost];
     const { error } = end;
     if (error !== undefined) this.#plan('input', 0, 'fails', () => this.#events.failed(error));
     this.#scene.saw(`a worker's end with ${Math.min(this.#unanswered.size, 2)} jobs not answered`);
-    this.#leaveIn(lingersMs);
+    this.#isHeldUp = exitHandlersMs === Infinity;
+    if (!this.#isHeldUp) this.#leaveIn(lingersMs + exitHandlersMs);
+  }
+
+  /** @returns how long they take */
+  #runExitHandlers(): number {
+    if (!this.#scene.fails('end', 'exit handlers')) return 0;
+    this.#send({ leaving: true });
+    const isForEver = this.#draw('exit handlers') < 0.5;
+    this.#scene.saw(`exit handlers that take ${isForEver ? 'for ever' : 'long'}`);
+    return isForEver ? Infinity : 30 + Math.floor(this.#draw('exit handlers') * 3000);
+  }
+
+  /** To the host the message that it had to begin next is a suspect, also one that was posted after its death. */
+  #countDeaths(): void {
+    if (this.isKilled || this.#loadingFor !== undefined) return;
+    const isHere = ({ place, postedTo }: Item): boolean => place === 'held' && postedTo === this.name;
+    // What it was making is to blame.
+    if ([...this.#unanswered].some(isHere)) return;
+    const isOpen = ({ index }: PostedCall): boolean => this.outstanding.has(index);
+    const next = this.#posted.find((calls) => calls.some(isOpen));
+    if (next === undefined || !next.every(isOpen)) return;
+    for (const { item } of next) item.countDeath(next.length > 1, isHere(item));
   }
 
   /** It does nothing any more, and is gone once its native call returns. */
   #terminateIn(ms: number, nativeCallMs: number): void {
-    this.#plan('worker', ms, 'is terminated', () => this.#die({ exitCode: 1, flushes: false }, nativeCallMs));
+    this.#plan('worker', ms, 'is terminated', () => {
+      if (this.#isHeldUp) this.#leaveIn(nativeCallMs);
+      else this.#die({ exitCode: 1, flushes: false }, nativeCallMs);
+    });
   }
 
   #leaveIn(ms: number): void {
+    this.#isHeldUp = false;
     this.#isStuck = ms === Infinity && !this.#scene.isCalm;
     if (!this.#isStuck) this.#deliver(undefined, Math.min(ms, 5000));
   }

@@ -277,6 +277,7 @@ export class Users {
     switch (plan.args) {
       case 'plain':
       case 'unreadable':
+      case 'fatal':
         return [job];
       case 'uncloneable':
         return [job, () => id];
@@ -359,8 +360,9 @@ export class Users {
   #acquire(deed: Extract<Deed, { do: 'acquire' }>): void {
     const { manager } = this.#world;
     const { signal } = deed;
-    const { waiting, available, starting, total, maxPools } = manager.stats();
-    const couldBeHad = waiting === 0 && (available + starting > 0 || total < maxPools);
+    const { available, starting, total, maxPools } = manager.stats();
+    const isFirst = this.askings.every(({ answer }) => answer !== 'none');
+    const couldBeHad = isFirst && (available + starting > 0 || total < maxPools);
     const asking: Asking = {
       deed,
       askedAtMs: this.#scene.time.turnNow,
@@ -479,7 +481,7 @@ export class Users {
   #waitForRoom(): void {
     const waiter = {};
     const { started, pending } = this.#world.grinder.stats();
-    const waits = started && pending >= this.#world.maxQueueSize;
+    const waits = started && (pending >= this.#world.maxQueueSize || this.roomWaiters.length > 0);
     if (waits) this.roomWaiters.push(waiter);
     const leave = (): void => {
       if (!waits) return;

@@ -30,6 +30,8 @@ export class World {
   readonly workers: SimulatedWorker[] = [];
   readonly pools: ObservedPool[] = [];
   readonly simulatedPools: SimulatedPool[] = [];
+  /** Pools in which a worker could not even be started. */
+  readonly poolsWithoutThreads = new Set<string>();
   readonly managerClock: OwnedClock;
   readonly grinderClock: OwnedClock;
   readonly poolClock: OwnedClock;
@@ -123,10 +125,11 @@ export class World {
     };
   }
 
-  #broke({ isBroken, state }: ObservedPool): void {
+  #broke({ isBroken, isReady, leftBehind, state }: ObservedPool): void {
     this.hasBroken = true;
     this.lastBreakAtMs = this.scene.time.turnNow;
-    if (isBroken && state === 'open') this.breakEndsAtMs = this.lastBreakAtMs + breakMs;
+    const isStuck = isReady && leftBehind !== undefined;
+    if (isBroken && state === 'open' && !isStuck) this.breakEndsAtMs = this.lastBreakAtMs + breakMs;
   }
 
   #newPool({ name, workers }: ExecutorCreateOptions): SimulatedPool {
@@ -166,8 +169,10 @@ export class World {
   }
 
   readonly #spawn: Spawn = (options, events) => {
-    if (this.scene.fails('start') && this.scene.chance.draw('spawn') < 0.3)
+    if (this.scene.fails('start') && this.scene.chance.draw('spawn') < 0.3) {
+      this.poolsWithoutThreads.add(options.name);
       throw new Error('no more threads');
+    }
     const worker = new SimulatedWorker(
       `worker${this.workers.length}`,
       this.scene,
@@ -179,6 +184,12 @@ export class World {
     this.observer.workerStarted?.(options.name);
     return worker;
   };
+}
+
+/** Whether a worker of the pool can take something, or will once it has done what it is doing. */
+export function isUp({ plan, workers }: World, { name, isReady }: ObservedPool): boolean {
+  if (plan.backend === 'pools') return isReady;
+  return isReady && workers.some((worker) => worker.pool === name && worker.isUsable);
 }
 
 /** Items the grinder has taken in and no executor has. */

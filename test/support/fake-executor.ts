@@ -5,6 +5,8 @@ import type {
   ExecutorCreateOptions,
   SubmitReceipt,
 } from '../../src/executor/executor.ts';
+import type { Backlog } from '../../src/executor/chunk.ts';
+import type { PoolLoad } from '../../src/executor/load.ts';
 import { Deferred } from './deferred.ts';
 
 /** A pool that runs nothing: the test says what becomes of each call. */
@@ -30,6 +32,8 @@ export class FakeExecutor implements Executor {
   throwNext: Error | undefined;
   /** Its shutdown takes until {@link endShutdown}. */
   endsLater = false;
+  /** It has workers that cannot be ended, until this resolves. */
+  leftBehind: Promise<void> | undefined;
 
   constructor({ workers = 1, name = 'pool-1' }: Partial<ExecutorCreateOptions> = {}) {
     this.workers = workers;
@@ -105,12 +109,43 @@ export class FakeExecutor implements Executor {
   }
 }
 
+/** One that tells how busy it is, as the pools of this package do: what the test says. */
+export class FakeLoadedExecutor extends FakeExecutor implements PoolLoad {
+  workersUp = this.workers;
+  idleWorkers = this.workers;
+  left: Backlog = { calls: 0, workMs: 0, ageMs: 0 };
+  worth = 1;
+  onWorkerFreed: () => void = () => {};
+
+  override submitBatch(calls: readonly ExecutorCall[]): SubmitReceipt {
+    this.idleWorkers = 0;
+    return super.submitBatch(calls);
+  }
+
+  override takeBack(call: ExecutorCall): boolean {
+    if (!super.takeBack(call)) return false;
+    const { calls, workMs } = this.left;
+    this.left = { ...this.left, calls: calls - 1, workMs: workMs - workMs / calls };
+    return true;
+  }
+
+  backlog(): Backlog {
+    return this.left;
+  }
+
+  worthMessage(): number {
+    return this.worth;
+  }
+}
+
 /** Makes fake pools. They are up at once unless told otherwise. */
 export class FakePools implements ExecutorBackend {
   readonly name = 'fake';
   readonly all: FakeExecutor[] = [];
   readonly options: ExecutorCreateOptions[] = [];
   comeUp = true;
+  /** Whether they tell how busy they are. */
+  tellLoad = false;
   /** What `createExecutor()` throws. */
   refusal: Error | undefined;
   /** What each pool does as soon as it is there. */
@@ -127,7 +162,7 @@ export class FakePools implements ExecutorBackend {
 
   createExecutor(options: ExecutorCreateOptions): Executor {
     if (this.refusal !== undefined) throw this.refusal;
-    const executor = new FakeExecutor(options);
+    const executor = this.tellLoad ? new FakeLoadedExecutor(options) : new FakeExecutor(options);
     this.options.push(options);
     this.all.push(executor);
     this.onCreate(executor);

@@ -65,6 +65,9 @@ export class FakeWorker implements WorkerPort {
   #gatheredFirst = 0;
   readonly #sent: { first: number; answers: Answer[] }[] = [];
   kills = 0;
+  isAskedToEnd = false;
+  /** It ends by itself as soon as it is asked to. */
+  endsWhenAsked = true;
   keptAlive = true;
   hasEnded = false;
   /** Its port is dead: what is posted is lost in silence. */
@@ -107,6 +110,11 @@ export class FakeWorker implements WorkerPort {
 
   keepAlive(on: boolean): void {
     this.keptAlive = on;
+  }
+
+  end(): void {
+    this.isAskedToEnd = true;
+    if (this.endsWhenAsked) queueMicrotask(() => this.exit(0));
   }
 
   kill(): void {
@@ -156,6 +164,14 @@ export class FakeWorker implements WorkerPort {
     if (this.#takeGathered(0) !== undefined) this.#events.unreadable(new RangeError('too deep'));
   }
 
+  /** Sends it so that the host can read the message, and make nothing of it. */
+  sendBroken(): void {
+    const frame = this.#takeGathered(0);
+    if (frame === undefined) return;
+    const trees = { count: frame.values.length, shapes: [], shapeOf: 1 };
+    this.#events.frame({ ...frame, trees });
+  }
+
   /** Makes calls, each giving its first argument, and sends the results together. */
   work(count = Infinity, workMs = 0): void {
     for (let made = 0; made < count && this.begin() !== undefined; made++) this.finish(this.current!.args[0]);
@@ -186,6 +202,21 @@ export class FakeWorker implements WorkerPort {
     }
   }
 
+  /** It loads the module of this call before it begins; `undefined`: it has. */
+  load(index: number | undefined): void {
+    this.#events.frame({ loading: index });
+  }
+
+  /** It ends by itself, and its exit handlers run first. */
+  leave(): void {
+    this.#events.frame({ leaving: true });
+  }
+
+  /** It has ended but for child processes of its jobs. */
+  stay(): void {
+    this.#events.frame({ staying: true });
+  }
+
   /** An error ends it; the end itself comes later, and so may answers. */
   fail(error: unknown): void {
     this.#events.failed(error);
@@ -213,7 +244,7 @@ export class FakeWorker implements WorkerPort {
     if (this.cannotRead(args)) {
       if (this.#hasUnread) return;
       this.#hasUnread = true;
-      this.#events.frame({ unreadFrom: this.#expected });
+      this.#events.frame({ unreadFrom: this.#expected, why: 'too deep' });
       return;
     }
     if (this.#gathered.length === 0 && this.#queue.length === 0 && this.current === undefined)
@@ -283,6 +314,7 @@ export class TestCall implements ExecutorCall {
   readonly outcomes: CallOutcome[] = [];
   declare seat?: number;
   declare hasMoved?: boolean;
+  declare fruitlessSends?: number;
 
   constructor(args: readonly unknown[], rest: Partial<ExecutorCall> = {}) {
     this.args = args;

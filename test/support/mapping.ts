@@ -13,7 +13,6 @@ export class FakeOwner implements MappingOwner {
   readonly open = new Set<Mapping<unknown>>();
   /** Where those wait who find no room. */
   full: Deferred | undefined;
-  unused = 0;
   refusal: Error | undefined;
 
   begin(args: readonly unknown[]): Job {
@@ -32,10 +31,6 @@ export class FakeOwner implements MappingOwner {
 
   room(): Promise<void> | undefined {
     return this.full?.promise;
-  }
-
-  placeUnused(): void {
-    this.unused++;
   }
 
   inputOpened(mapping: Mapping<unknown>): void {

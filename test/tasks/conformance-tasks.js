@@ -146,6 +146,17 @@ export const tasks = defineTasks(import.meta.url, {
   worker: whoAmI,
   isMainThread: () => isMainThread,
 
+  noteAtExit(ledger, entry) {
+    process.on('exit', () => note(ledger, entry));
+  },
+
+  staysAtExit(ledger, entry) {
+    process.on('exit', () => {
+      note(ledger, entry);
+      for (;;);
+    });
+  },
+
   note(ledger, entry) {
     note(ledger, entry);
     return entry;
@@ -294,6 +305,11 @@ export const tasks = defineTasks(import.meta.url, {
 
   byteLength: (value) => value.byteLength,
   kindOf: (value) => `${Object.prototype.toString.call(value)} ${value?.constructor?.name}`,
+  /** What can be told of a given error, and how often this very error has been here. */
+  errorParts({ error }) {
+    error.marks = (error.marks ?? 0) + 1;
+    return [error.constructor.name, error.message, error.code, error.cause?.message, error.marks];
+  },
   sharedIncrement: (memory) => Atomics.add(new Int32Array(memory), 0, 1),
   keySize: (key) => key.symmetricKeySize,
   answer(port) {

@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert';
 import { runInNewContext } from 'node:vm';
 import { defineTasks } from 'leasepool';
 
@@ -80,6 +81,37 @@ const makers = {
   },
   endlessErrors: () => Object.assign(new AggregateError([], 'endless'), { errors: new Array(2 ** 32 - 1) }),
   ofAnotherRealm: () => runInNewContext('Object.assign(new RangeError("elsewhere"), { code: "E_REALM" })'),
+  hiddenField: () => Object.defineProperty(new Error('invalid'), 'issues', { value: [{ path: ['a'] }] }),
+  errorFields() {
+    const inner = Object.assign(new TypeError('inner'), { code: 'E_INNER' });
+    return Object.assign(new Error('outer'), {
+      original: inner,
+      errors: [inner],
+      map: new Map([[1, inner]]),
+    });
+  },
+  partsOfField: () =>
+    Object.assign(new Error('in parts'), {
+      response: { status: 500, body: Buffer.from('no'), request: { on() {}, url: new URL('http://a/') } },
+    }),
+  suppressed() {
+    const [closing, reason] = [
+      new Error('closing failed'),
+      Object.assign(new RangeError('real'), { code: 'E' }),
+    ];
+    return globalThis.SuppressedError === undefined
+      ? Object.assign(new Error('both'), { name: 'SuppressedError', error: closing, suppressed: reason })
+      : new SuppressedError(closing, reason, 'both');
+  },
+  /** What assert.deepEqual() throws. */
+  assertion() {
+    try {
+      deepStrictEqual({ a: 1 }, { a: 2 });
+    } catch (error) {
+      return error;
+    }
+    return undefined;
+  },
   proxiedError: () => new Proxy(new Error('proxied'), { get: () => hostile.trap }),
 
   null: () => null,

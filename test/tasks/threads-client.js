@@ -57,6 +57,31 @@ const scenarios = {
     return futures.map((future) => plain(future.exception()));
   },
 
+  /** An error that was given, had and given back by the job, and one in a field of what it throws. */
+  errorsInside(remote) {
+    const error = Object.assign(new RangeError('inside'), { code: 'E_INSIDE' });
+    const echoed = remote.submitFromThread(echo, [{ error }]);
+    const thrown = remote.submitFromThread(
+      (given) => {
+        throw Object.assign(new Error('outside'), { given });
+      },
+      [[error]],
+    );
+    return [plain(echoed.result().error), plain(thrown.exception().given[0])];
+  },
+
+  /** One refused for its task, for its method, and because the connection was closed. */
+  refusedCalls(remote) {
+    const owner = 'tenant-7';
+    const closure = () => handle;
+    const errors = [
+      thrownBy(() => remote.submitFromThread(closure, [], { owner })),
+      thrownBy(() => remote.submit(square, [1], { owner })),
+    ];
+    remote.close();
+    return [...errors, thrownBy(() => remote.submitFromThread(square, [1], { owner }))];
+  },
+
   async awaitedResult(remote) {
     const future = remote.submitFromThread(square, [8]);
     return [

@@ -2,7 +2,7 @@ import type { GrinderStats } from '../../../src/grinder/stats.ts';
 import type { Item } from '../items.ts';
 import type { LeaseStats, ManagerStats } from '../../../src/lease/stats.ts';
 import type { ObservedPool } from '../observed-pool.ts';
-import { ownerPrefix, waitingItems, type World } from '../world.ts';
+import { isUp, ownerPrefix, waitingItems, type World } from '../world.ts';
 import { leaseOf, type Leases, timerSlackMs } from './leases.ts';
 
 /** What the grinder promises, as far as it can be seen after each turn and at each batch. */
@@ -38,7 +38,10 @@ export class GrinderLaws {
     const known = this.#leases.see(lease);
     known.taken += items.length;
     for (const item of items) item.leaseEndsAtMs = known.hardExpiresAtMs;
-    if (known.taken > items.length) this.#checkJoin(lease, known.softExpiresAtMs);
+    if (known.taken > items.length) this.#checkJoin(pool, lease, known.softExpiresAtMs, items.length);
+    if (known.taken > items.length && known.taken < maxBatchSize) this.#checkShare(waiting, items);
+    if (!isUp(this.#world, pool))
+      scene.violate('S33 an item is bound to a pool when a worker of it can take it', pool.name);
     if (known.taken > maxBatchSize)
       scene.violate('S4 a batch takes at most maxBatchSize', `${known.taken} items in ${lease.leaseId}`);
     if (scene.time.turnNow >= known.softExpiresAtMs + timerSlackMs && scene.time.hasKeptUp)
@@ -59,13 +62,38 @@ export class GrinderLaws {
   }
 
   /** Items join a batch that has begun. However late its timers are, it knows the time. */
-  #checkJoin({ leaseId, pending }: LeaseStats, softExpiresAtMs: number): void {
-    const { scene, plan } = this.#world;
+  #checkJoin(
+    { name }: ObservedPool,
+    { leaseId, pending }: LeaseStats,
+    softExpiresAtMs: number,
+    count: number,
+  ): void {
+    const { scene, plan, workers } = this.#world;
     scene.saw('items that join a batch');
     if (scene.time.turnNow > softExpiresAtMs + 0.001)
       scene.violate('S33 nothing joins a batch after its soft expiry', leaseId);
-    if (pending > plan.workersPerPool)
-      scene.violate('S33 items join as far as workers would idle', `${pending} in ${leaseId}`);
+    const mayIdle =
+      plan.backend === 'pools'
+        ? pending - count < plan.workersPerPool
+        : workers.some((worker) => worker.pool === name && worker.mayBeIdle);
+    if (!mayIdle) scene.violate('S33 items join when a worker idles', `${count} of ${leaseId}`);
+  }
+
+  /** What joins the only open batch is all that waits. */
+  #checkShare(waiting: readonly Item[], items: readonly Item[]): void {
+    const { scene, manager } = this.#world;
+    const open = manager
+      .stats()
+      .leases.filter(({ owner, draining }) => owner?.startsWith(ownerPrefix) && !draining);
+    const sent = new Set(items);
+    const left = waiting.filter(
+      (item) => !sent.has(item) && !this.#isLeaving(item) && item.signal?.aborted !== true,
+    );
+    if (open.length === 1 && left.length > 0)
+      scene.violate(
+        'S33 items do not join one by one while more wait',
+        `${items.length}, not ${left.length} more`,
+      );
   }
 
   #checkTimeouts(items: readonly Item[]): void {
@@ -166,23 +194,25 @@ export class GrinderLaws {
   }
 
   /** A due item waits only while nothing can take it. */
-  #checkWork(
-    stats: GrinderStats,
-    { leases, waiting, available, starting, total, maxPools }: ManagerStats,
-  ): void {
-    const { scene, manager, lastBreakAtMs, maxConcurrentBatches, maxBatchSize, plan } = this.#world;
+  #checkWork(stats: GrinderStats, { leases, starting, total, maxPools }: ManagerStats): void {
+    const { scene, manager, lastBreakAtMs, maxConcurrentBatches, maxBatchSize, pools } = this.#world;
     if (stats.pending === 0 || !manager.isRunning) return;
     if (!this.#isDue(waitingItems(this.#world), stats, timerSlackMs) || !scene.time.hasKeptUp) return;
     scene.saw('due items that wait');
     const own = leases.filter(({ owner, draining }) => owner?.startsWith(ownerPrefix) && !draining);
+    const isLeased = ({ name }: ObservedPool): boolean => leaseOf(manager.stats(), name) !== undefined;
+    const free = pools.filter((pool) => pool.state === 'open' && !pool.isBroken && !isLeased(pool));
     const isBreak = scene.time.turnNow - lastBreakAtMs < 5000 + 5;
-    const canBegin = waiting === 0 && (available + starting > 0 || (total < maxPools && !isBreak));
-    if (own.length < maxConcurrentBatches && canBegin)
-      scene.violate('S5 a due batch begins when there is a pool for it', `${stats.pending} wait`);
+    if (own.length < maxConcurrentBatches) {
+      if (free.some((pool) => isUp(this.#world, pool)))
+        scene.violate('S5 a due batch begins when there is a pool for it', `${stats.pending} wait`);
+      if (starting + free.length === 0 && total < maxPools && !isBreak)
+        scene.violate('M5 a pool is opened when none is free', `${stats.pending} wait`);
+    }
     const idle = own.find(
       (lease) =>
         lease.secondsUntilSoftExpiry > 0 &&
-        lease.pending < plan.workersPerPool &&
+        this.#idles(lease) &&
         this.#leases.see(lease).taken < maxBatchSize,
     );
     if (idle !== undefined)
@@ -190,5 +220,12 @@ export class GrinderLaws {
         'S33 no worker of a leased pool idles while a due item waits',
         `${stats.pending} wait, ${idle.leaseId}`,
       );
+  }
+
+  /** A worker of its pool has nothing to do. */
+  #idles({ leaseId, pending }: LeaseStats): boolean {
+    const { plan, workers } = this.#world;
+    if (plan.backend === 'pools') return pending < plan.workersPerPool;
+    return workers.some(({ pool, isIdle }) => isIdle && leaseId.startsWith(`${pool}-lease-`));
   }
 }

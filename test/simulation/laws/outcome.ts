@@ -1,4 +1,4 @@
-import { type Item, nameOf } from '../items.ts';
+import { type Item, mostDeaths, nameOf } from '../items.ts';
 import type { World } from '../world.ts';
 
 /** What may become of an item, by the name of what it is rejected with; in a sentence what is wrong, or nothing. */
@@ -23,9 +23,10 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
   BrokenExecutorError: (item, { hasBroken }) =>
     (!hasBroken && item.refusedWith === undefined && 'no pool broke') || (item.starts > 0 && 'it has begun'),
   'WorkerCrashedError queued': (item) =>
-    (item.starts > 0 && 'it has begun') || (item.plan.args !== 'transfer' && 'it can run elsewhere'),
+    (item.starts > 0 && 'it has begun') ||
+    (item.plan.args !== 'transfer' && item.deaths < mostDeaths && 'it can run elsewhere'),
   'WorkerCrashedError running': (item) =>
-    (item.starts === 0 && 'it has not begun') ||
+    (item.starts === 0 && !item.wasLoading && 'it has not begun') ||
     (item.lostWith === undefined && !item.mayLackManager && 'its worker has not died') ||
     (item.endedAtMs !== undefined && item.lostWith === 'flushed' && 'it had ended, and its result was sent'),
   'WorkerCrashedError finished': (item) =>
@@ -36,13 +37,20 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
     !['uncloneable', 'unreadable'].includes(args) &&
     !['uncloneable', 'unreadable'].includes(kind) &&
     'all of it can be copied',
+  TaskReferenceError: (item, { plan }) =>
+    (item.starts > 0 && 'it has begun') ||
+    (!item.couldNotLoad && !item.wasLoading && 'its module loads') ||
+    (!item.couldNotLoad &&
+      item.settlement!.atMs < Math.floor(item.loadingSinceMs!) + plan.startTimeoutMs &&
+      'its module had time left to load'),
   AsyncTaskError: (_, { plan }) => plan.asyncTasks === 'await' && 'promises are awaited',
   Error: (item, _, reason: Error) =>
     reason !== item.refusedWith && reason.message !== `job ${item.id}` && 'it is not its own error',
 };
 
-function endedBefore({ endedAtMs }: Item, ms: number): boolean {
-  return endedAtMs !== undefined && endedAtMs < ms;
+/** A result that could not be read has to be sent again, and its worker may not come to do that in time. */
+function endedBefore({ endedAtMs, wasUnreadable }: Item, ms: number): boolean {
+  return endedAtMs !== undefined && endedAtMs < ms && !wasUnreadable;
 }
 
 function canGoElsewhere(item: Item, { backend, poolsTakeBack }: World['plan']): boolean {

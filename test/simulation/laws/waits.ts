@@ -15,6 +15,8 @@ export class RoomLaws {
   #pending = 0;
   #waiting = 0;
   #left = 0;
+  /** When those who wait first saw room that nobody took; `undefined` when there is none, or somebody was woken. */
+  #unusedSinceMs: number | undefined;
 
   constructor(world: World, users: Users) {
     this.#world = world;
@@ -30,9 +32,23 @@ export class RoomLaws {
     if (left < Math.min(freed, this.#waiting))
       scene.violate('S34 each free place wakes one who waits for room', `${freed} free, ${left} woken`);
     if (left > 1) scene.saw('several who wait for room are woken');
+    this.#checkUnused(pending, left > 0);
     this.#pending = pending;
     this.#waiting = roomWaiters.length;
     this.#left = roomLeft;
+  }
+
+  /** Room that those who were woken leave unused is for the next: woken at the end of a turn, not when time has passed. */
+  #checkUnused(pending: number, hasWoken: boolean): void {
+    const { scene, maxQueueSize } = this.#world;
+    const { turnNow } = scene.time;
+    if (pending >= maxQueueSize || this.#users.roomWaiters.length === 0 || hasWoken)
+      this.#unusedSinceMs = undefined;
+    else {
+      this.#unusedSinceMs ??= turnNow;
+      if (turnNow > this.#unusedSinceMs && scene.time.hasKeptUp)
+        scene.violate('S34 nobody who waits for room sleeps beside it', `${pending} of ${maxQueueSize} wait`);
+    }
   }
 }
 

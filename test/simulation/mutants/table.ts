@@ -30,8 +30,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a signal cancels only the first of its jobs',
     file: 'job/abort.ts',
-    find: 'for (const each of jobs) each.cancel(signal.reason);',
-    replace: 'for (const each of [...jobs].slice(0, 1)) each.cancel(signal.reason);',
+    find: 'for (const each of jobs) each.cancel(reason);',
+    replace: 'for (const each of [...jobs].slice(0, 1)) each.cancel(reason);',
   },
   {
     name: 'the queue timeout of a job given back is lost',
@@ -76,22 +76,52 @@ export const mutants: readonly Mutant[] = [
     replace: 'if (queue.size + 1 >= batchSizeThreshold ||',
   },
   {
-    name: 'one item more joins than workers idle',
+    name: 'items join one by one while more wait',
     file: 'grinder/policy.ts',
-    find: 'Math.min(workers - unsettled, maxBatchSize - taken)',
-    replace: 'Math.min(workers - unsettled + 1, maxBatchSize - taken)',
+    find: 'maxBatchSize - taken, Math.max(share, worthMessage)',
+    replace: 'maxBatchSize - taken, 1',
+  },
+  {
+    name: 'items join a batch whose workers all have something to do',
+    file: 'grinder/dispatcher.ts',
+    find: 'return loan.idleWorkers;',
+    replace: 'return loan.workers;',
+  },
+  {
+    name: 'items are bound to a pool that is still coming up',
+    file: 'lease/lender.ts',
+    find: 'request.needsWorkers ? this.#pools.lendUp() : this.#pools.lend()',
+    replace: 'this.#pools.lend()',
+  },
+  {
+    name: 'items are bound to a pool whose workers have all ended',
+    file: 'lease/managed-pool.ts',
+    find: 'this.hasComeUp && loadOf(this.executor)?.workersUp !== 0',
+    replace: 'this.hasComeUp',
+  },
+  {
+    name: 'no pool is opened for a grinder that waits for one that is up',
+    file: 'lease/lender.ts',
+    find: 'this.#pools.expect(wanted);',
+    replace: '',
+  },
+  {
+    name: 'a direct lease takes the pool for which a grinder waits, and none is opened instead',
+    file: 'lease/lender.ts',
+    find: 'this.wantsMore(); // It may have got what was to come up for somebody in line.',
+    replace: '',
   },
   {
     name: 'items join a batch after its soft expiry',
     file: 'grinder/dispatcher.ts',
-    find: 'if (!isOpen || now >= loan.terms.softExpiresAtMs) return 0;',
-    replace: 'if (!isOpen) return 0;',
+    find: ' || now >= loan.terms.softExpiresAtMs) return 0;',
+    replace: ') return 0;',
   },
   {
     name: 'one batch more than maxConcurrentBatches',
     file: 'grinder/dispatcher.ts',
-    find: 'if (this.#leaveLine !== undefined || this.#open >= ',
-    replace: 'if (this.#leaveLine !== undefined || this.#open > ',
+    find: 'if (this.#open >= this.#settings.maxConcurrentBatches) return false;\n    const source',
+    replace: 'if (this.#open > this.#settings.maxConcurrentBatches) return false;\n    const source',
   },
   {
     name: 'a free worker is no reason to look again',
@@ -138,7 +168,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the queue takes one item more than maxQueueSize',
     file: 'grinder/grinder.ts',
-    find: 'if (!isAborted && this.#pending.size >= this.#settings.maxQueueSize) {',
+    find: 'if (!isAborted && !this.#hasRoom) {',
     replace: 'if (!isAborted && this.#pending.size > this.#settings.maxQueueSize) {',
   },
   {
@@ -146,6 +176,12 @@ export const mutants: readonly Mutant[] = [
     file: 'grinder/room.ts',
     find: 'place < places &&',
     replace: 'place < Math.min(places, 1) &&',
+  },
+  {
+    name: 'who is woken for room and does not take it leaves the next asleep',
+    file: 'grinder/room.ts',
+    find: 'if (this.#hasRoom()) this.freed(1);',
+    replace: '',
   },
   {
     name: 'who asks last gets its lease first',
@@ -205,14 +241,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'nobody hears of a pool that comes back',
     file: 'lease/pools.ts',
-    find: "this.ledger.move(pool, pool.isUp ? 'available' : 'starting');\n    this.#owner.poolFree();",
-    replace: "this.ledger.move(pool, pool.isUp ? 'available' : 'starting');",
+    find: "this.ledger.move(pool, pool.hasComeUp ? 'available' : 'starting');\n    this.#owner.poolFree();",
+    replace: "this.ledger.move(pool, pool.hasComeUp ? 'available' : 'starting');",
   },
   {
     name: 'pools are opened right after one broke',
     file: 'lease/pools.ts',
-    find: '(this.ledger.mayOpen && !this.#isBreak);',
-    replace: 'this.ledger.mayOpen;',
+    find: 'return this.#open && this.ledger.mayOpen && !this.#isBreak;',
+    replace: 'return this.#open && this.ledger.mayOpen;',
   },
   {
     name: 'a pool closes before it has idled long enough',
@@ -235,14 +271,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a worker that does not come up is started at once, again and again',
     file: 'executor/pool.ts',
-    find: 'if (failure === undefined || slot.proven) this.#start(slot.number);\n    else this.#retry(slot.number, failure);',
+    find: 'if (failure === undefined || hasStarted) this.#start(slot.number);\n    else this.#retry(slot.number, failure);',
     replace: 'this.#start(slot.number);',
   },
   {
     name: 'a worker that died is replaced twice',
     file: 'executor/pool.ts',
-    find: 'if (failure === undefined || slot.proven) this.#start(slot.number);\n    else this.#retry',
-    replace: 'this.#start(slot.number);\n    if (failure !== undefined && !slot.proven) this.#retry',
+    find: 'if (failure === undefined || hasStarted) this.#start(slot.number);\n    else this.#retry',
+    replace: 'this.#start(slot.number);\n    if (failure !== undefined && !hasStarted) this.#retry',
   },
   {
     name: 'a pool that closes still starts workers',
@@ -263,8 +299,26 @@ export const mutants: readonly Mutant[] = [
     replace: '',
   },
   {
+    name: 'a backlog that is not worth a message stays with its worker however long that takes',
+    file: 'executor/chunk.ts',
+    find: ' || ageMs >= longestBacklogMs ? share : 0',
+    replace: ' ? share : 0',
+  },
+  {
+    name: 'nobody looks again at a backlog that was not worth a message',
+    file: 'executor/pool.ts',
+    find: 'if (lookInMs < Infinity) this.#lookAgain(now + lookInMs);',
+    replace: '',
+  },
+  {
+    name: 'nobody hears of a worker that had nothing but what was taken back',
+    file: 'executor/pool.ts',
+    find: 'if (slot.idle) this.onWorkerFreed();',
+    replace: '',
+  },
+  {
     name: 'what a dead worker had not begun is lost',
-    file: 'executor/slot.ts',
+    file: 'executor/lost-calls.ts',
     find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
     replace: "else if (state === 'queued' && call.hasMoved !== true) continue;",
   },
@@ -276,26 +330,106 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'what a dead worker was running runs again',
-    file: 'executor/slot.ts',
+    file: 'executor/lost-calls.ts',
     find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
     replace: "else if (state !== 'finished' && call.hasMoved !== true) givenBack.push(call);",
   },
   {
     name: 'what has moved its memory is sent again',
-    file: 'executor/slot.ts',
+    file: 'executor/lost-calls.ts',
     find: "else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);",
     replace: "else if (state === 'queued') givenBack.push(call);",
   },
   {
+    name: 'the company of a call that ends its workers stays with it',
+    file: 'executor/call-queue.ts',
+    find: 'return transfer.length > 0 || fruitlessSends !== undefined;',
+    replace: 'return transfer.length > 0 || fruitlessSends === Infinity;',
+  },
+  {
+    name: 'a call that ends its workers goes to the next for ever',
+    file: 'executor/lost-calls.ts',
+    find: 'return call.fruitlessSends >= mostFruitlessSends;',
+    replace: 'return call.fruitlessSends > mostFruitlessSends * 10;',
+  },
+  {
+    name: 'another pool knows nothing of the workers that a call has ended',
+    file: 'executor/pool.ts',
+    find: 'for (const call of calls as readonly HeldCall[]) this.#queue.push(call);',
+    replace:
+      'for (const call of calls as HeldCall[]) {\n      call.fruitlessSends = undefined!;\n      this.#queue.push(call);\n    }',
+  },
+  {
+    name: 'a call that was taken back has ended no worker',
+    file: 'executor/slot.ts',
+    find: 'isFatal(call, isAlone) && lost.includes(call)',
+    replace: 'lost.includes(call) && isFatal(call, isAlone)',
+  },
+  {
+    name: 'what was sent behind a message that ends its worker is blamed as well',
+    file: 'executor/in-flight.ts',
+    find: 'return next.calls;',
+    replace: 'return this.#chunks.flatMap(({ calls }) => calls);',
+  },
+  {
+    name: 'a call is blamed for the end of a worker that was making another',
+    file: 'executor/in-flight.ts',
+    find: "if (call !== undefined && this.#progress.stateOf(index) !== 'queued') return [];",
+    replace: '',
+  },
+  {
     name: 'the mates of a job that is ended are lost',
     file: 'executor/call-ender.ts',
-    find: "if (this.#inFlight.stateOf(call) === 'begun') this.#worker.endWith(call, reason);\n      this.#worker.giveBack(notBegun);",
-    replace: "if (this.#inFlight.stateOf(call) === 'begun') this.#worker.endWith(call, reason);",
+    find: "if (this.#inFlight.stateOf(call) === 'begun') this.#endWith(call, reason);\n      this.#worker.giveBack(notBegun);",
+    replace: "if (this.#inFlight.stateOf(call) === 'begun') this.#endWith(call, reason);",
+  },
+  {
+    name: 'a worker that cannot be ended is waited for',
+    file: 'executor/worker-life.ts',
+    find: 'const endMs = 1_000;',
+    replace: 'const endMs = 1_000_000_000;',
+  },
+  {
+    name: 'a worker that is left behind is not replaced',
+    file: 'executor/pool.ts',
+    find: 'this.#break(unendableWorkersOf(pool, count, failure));\n    this.#replace(slot, failure);',
+    replace: 'this.#break(unendableWorkersOf(pool, count, failure));',
+  },
+  {
+    name: 'a pool whose workers cannot be ended does not count',
+    file: 'lease/pools.ts',
+    find: 'if (leftBehind !== undefined) return void leftBehind.then(() => this.#closed(pool));',
+    replace: '',
+  },
+  {
+    name: 'a call begins before its module is loaded',
+    file: 'worker/serve.ts',
+    find: 'if (known.run === undefined && !this.#find(known, index)) return false;',
+    replace:
+      'if (known.run === undefined && (this.#progress.begin(index, sharedNow()), !this.#find(known, index)))\n      return false;',
+  },
+  {
+    name: 'a module may load for ever',
+    file: 'executor/load-watch.ts',
+    find: 'const at = this.#deadlines.now() + this.#limitSeconds * 1000;',
+    replace: 'const at = this.#deadlines.now() + this.#limitSeconds * 1e9;',
+  },
+  {
+    name: 'a call whose module takes too long is answered by nobody',
+    file: 'executor/load-watch.ts',
+    find: 'if (isHere) this.#worker.reject(call, notLoaded(call, this.#limitSeconds));',
+    replace: '',
+  },
+  {
+    name: 'a worker that died while it loaded has died of another call too',
+    file: 'executor/in-flight.ts',
+    find: "states.push(state === 'queued' && call === loading ? 'loading' : state);",
+    replace: "states.push(state === 'queued' && loading !== undefined ? 'loading' : state);",
   },
   {
     name: 'answers before their turn are dropped',
-    file: 'executor/slot.ts',
-    find: 'if (frame.first > this.#inFlight.first) this.#early.keep(frame);\n    else if',
+    file: 'executor/result-channel.ts',
+    find: 'if (frame.first > this.#inFlight.first) this.#reorderBuffer.keep(results);\n    else if',
     replace: 'if',
   },
   {
@@ -343,8 +477,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a worker that could not send again sends nothing again',
     file: 'worker/outbox.ts',
-    find: 'for (const sent of unread) this.#sendSingly(sent);',
-    replace: 'for (const sent of unread.slice(1)) this.#sendSingly(sent);',
+    find: 'for (const sent of unread) this.#sendSingly(sent, this.#port.copies);',
+    replace: 'for (const sent of unread.slice(1)) this.#sendSingly(sent, this.#port.copies);',
   },
   {
     name: 'a deadline is early',

@@ -64,7 +64,9 @@ describe('leasepool run', () => {
     [['a#b', '--timeout', '1.2.3'], '--timeout'],
     [['a#b', '--backend', 'cloud'], "not 'cloud'"],
     [['a#b', '--input='], '--input needs a path'],
-    [['a#b', '--bach', '3'], "unknown option '--bach'"],
+    [['a#b', '--bach', '3'], "unknown option '--bach'; did you mean --batch?"],
+    [['a#b', '--max-threads=3'], "unknown option '--max-threads'; did you mean --workers?"],
+    [['a#b', '--idle-timeout', '3'], 'that is "idleSeconds", an option of LeasedExecutorManager'],
     [['a#b', '--workers'], 'argument missing'],
     [['a#b', '--unordered=yes'], "'-u, --unordered'"],
   ])('refuses %j', (args, problem) => {

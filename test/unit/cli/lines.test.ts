@@ -70,6 +70,15 @@ describe('lines', () => {
     await expect(readLines(input, { mostBytes: 100, signal }).next()).rejects.toThrow('torn');
   });
 
+  test('end when the signal aborts, also those of a chunk that has been read', async () => {
+    const controller = new AbortController();
+    const input = Readable.from([Buffer.from('a\nb\nc\nd')]);
+    const lines = readLines(input, { mostBytes: 100, signal: controller.signal });
+    expect((await lines.next()).value).toMatchObject({ text: 'a\n' });
+    controller.abort();
+    expect(await lines.next()).toEqual({ done: true, value: undefined });
+  });
+
   test('end without the one that has been cut when the signal aborts', async () => {
     const controller = new AbortController();
     const input = addAbortSignal(controller.signal, new Readable({ read() {} }));

@@ -1,6 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type CallCost, chunkSize, chunksPerWorker, nextCost } from '../../../src/executor/chunk.ts';
+import {
+  type Backlog,
+  type CallCost,
+  chunkSize,
+  chunksPerWorker,
+  longestBacklogMs,
+  nextCost,
+  stealSize,
+  worthMessage,
+} from '../../../src/executor/chunk.ts';
 import { inFlightLimit } from '../../../src/wire/progress.ts';
 
 const queued = fc.integer({ min: 1, max: 100_000 });
@@ -57,6 +66,69 @@ describe('the size of a chunk', () => {
   test('of slow calls is one', () => {
     for (const costMs of [0.6, 1, 5, 1000]) expect(chunkSize(1000, 1, costMs)).toBe(1);
   });
+});
+
+describe('S33 what a worker without work takes of the calls of another', () => {
+  const backlog: fc.Arbitrary<Backlog> = fc.record({
+    calls: fc.nat(2000),
+    workMs: fc.oneof(fc.double({ min: 0, max: 100, noNaN: true }), fc.constant(Infinity)),
+    ageMs: fc.double({ min: 0, max: 3, noNaN: true }),
+  });
+  const idle = fc.integer({ min: 1, max: 16 });
+
+  test('is a fair share, or nothing (property)', () => {
+    fc.assert(
+      fc.property(backlog, idle, fc.nat(16), (left, takers, busy) => {
+        const size = stealSize(left, takers, busy);
+        expect([0, Math.ceil((left.calls * takers) / (takers + busy))]).toContain(size);
+        expect(size).toBeLessThanOrEqual(left.calls);
+      }),
+    );
+  });
+
+  test('is worth a message, unless it has not been begun for long or nobody else would begin it (property)', () => {
+    fc.assert(
+      fc.property(backlog, idle, fc.nat(16), (left, takers, busy) => {
+        fc.pre(left.calls > 0);
+        const size = stealSize(left, takers, busy);
+        const isUrgent = left.ageMs >= longestBacklogMs || busy === 0;
+        if (size === 0) expect(isUrgent).toBe(false);
+        else if (!isUrgent) expect(size * left.workMs).toBeGreaterThanOrEqual(0.1 * left.calls * (1 - 1e-9));
+      }),
+    );
+  });
+
+  test('is something of whatever is not begun for longer than a millisecond, however short (property)', () => {
+    fc.assert(
+      fc.property(backlog, idle, fc.nat(16), (left, takers, busy) => {
+        fc.pre(left.calls > 0);
+        expect(stealSize({ ...left, ageMs: longestBacklogMs }, takers, busy)).toBeGreaterThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('is nothing at once of a chunk that is worth one message (property)', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 1e-5, max: 0.1, noNaN: true }), (costMs) => {
+        const calls = worthMessage(costMs) - 1;
+        expect(stealSize({ calls, workMs: calls * costMs, ageMs: 0 }, 1, 1)).toBe(0);
+      }),
+    );
+  });
+
+  test('is half between two workers, all when no other is up, and at once when it is not known how long it takes', () => {
+    expect(stealSize({ calls: 20, workMs: 0.2, ageMs: 0 }, 1, 1)).toBe(10);
+    expect(stealSize({ calls: 20, workMs: 0.19, ageMs: 0 }, 1, 1)).toBe(0);
+    expect(stealSize({ calls: 20, workMs: 0.1, ageMs: 0 }, 1, 0)).toBe(20);
+    expect(stealSize({ calls: 1, workMs: Infinity, ageMs: 0 }, 1, 1)).toBe(1);
+    expect(stealSize({ calls: 0, workMs: 0, ageMs: 5 }, 1, 1)).toBe(0);
+  });
+});
+
+test('so many calls are worth a message, and one of a task not seen yet', () => {
+  expect([worthMessage(0.003), worthMessage(0.1), worthMessage(7), worthMessage(undefined)]).toEqual([
+    34, 1, 1, 1,
+  ]);
 });
 
 describe('what a call is taken to cost', () => {

@@ -26,6 +26,10 @@ describe('N1 the error of a call whose worker has died', () => {
       phase: 'queued',
       message: expect.stringContaining('its transferred memory is gone'),
     });
+    expect(crashOf(exit(), 'fatal')).toMatchObject({
+      phase: 'queued',
+      message: expect.stringContaining('as with the workers before'),
+    });
   });
 
   test('says what ended the worker, when that is known', () => {

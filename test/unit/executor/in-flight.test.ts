@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type HeldCall, InFlight } from '../../../src/executor/in-flight.ts';
 import { ProgressWords } from '../../../src/wire/progress-words.ts';
 import { inFlightLimit } from '../../../src/wire/progress.ts';
-import { type TestCall, testCalls, testTask } from '../../support/fake-workers.ts';
+import { TestCall, testCalls, testTask } from '../../support/fake-workers.ts';
 
 function setup(worker = 3) {
   const progress = new ProgressWords();
@@ -11,11 +11,11 @@ function setup(worker = 3) {
   const inFlight = new InFlight(worker, progress, (call) => void left.push(call));
   let sent = 0;
   /** Sends new calls as one chunk. */
-  const send = (count: number): TestCall[] => {
+  const send = (count: number, callMs?: number): TestCall[] => {
     const calls = testCalls(count, {}, sent);
     sent += count;
     inFlight.prepare(count);
-    inFlight.add(calls, testTask, [], 1000 + sent);
+    inFlight.add(calls, testTask, [], 1000 + sent, callMs);
     return calls;
   };
   return { progress, inFlight, left, send };
@@ -95,6 +95,23 @@ describe('the calls with one worker', () => {
       { call: calls[1], state: 'taken back' },
       { call: calls[2], state: 'queued' },
     ]);
+  });
+
+  test('S39 that it had to begin next are suspected when it had begun nothing, also those taken back', () => {
+    const { inFlight, progress, send } = setup();
+    const calls = [...send(3), ...send(2)];
+    inFlight.takeBack(calls[1]);
+    expect(inFlight.nextIfNoneBegan()).toEqual(calls.slice(0, 3));
+    progress.begin(0, undefined);
+    expect(inFlight.nextIfNoneBegan()).toEqual([]);
+    progress.finish(0);
+    expect(inFlight.nextIfNoneBegan()).toEqual([]);
+    inFlight.shift();
+    expect(inFlight.nextIfNoneBegan()).toEqual([]);
+    inFlight.shift();
+    inFlight.shift();
+    inFlight.endChunks();
+    expect(inFlight.nextIfNoneBegan()).toEqual(calls.slice(3));
   });
 
   test('that it could not read are as if they had not been sent, chunk by chunk', () => {
@@ -183,4 +200,56 @@ test('N1 S27 whatever host and worker do, each call is taken back, begun, or nei
     }),
     { numRuns: 60 },
   );
+});
+
+describe('S33 what a worker has not begun', () => {
+  test('is what could go elsewhere, with what it takes, since the oldest of it was sent', () => {
+    const { progress, inFlight, send } = setup();
+    send(4, 0.5);
+    send(2, 3);
+    expect(inFlight.backlog(1010)).toEqual({ calls: 6, workMs: 8, ageMs: 6 });
+    for (const index of [0, 1, 2]) progress.begin(index, undefined);
+    progress.finish(0);
+    expect(inFlight.backlog(1010)).toEqual({ calls: 3, workMs: 6.5, ageMs: 6 });
+    progress.begin(3, undefined);
+    progress.begin(4, undefined);
+    expect(inFlight.backlog(1010)).toEqual({ calls: 1, workMs: 3, ageMs: 4 });
+    progress.begin(5, undefined);
+    expect(inFlight.backlog(1010)).toEqual({ calls: 0, workMs: 0, ageMs: 0 });
+    send(1);
+    expect(inFlight.backlog(1010)).toEqual({ calls: 1, workMs: Infinity, ageMs: 3 });
+  });
+
+  test('is found beside gaps, whatever was taken back and however far the worker has come (property)', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 6 }),
+        fc.array(fc.nat(47), { maxLength: 30 }),
+        fc.nat(48),
+        fc.nat(48),
+        (sizes, gaps, begun, answered) => {
+          const { progress, inFlight, send } = setup();
+          const calls = sizes.flatMap((size) => send(size, 1));
+          for (const gap of gaps) if (gap < calls.length) inFlight.takeBack(calls[gap]);
+          const reached = Math.min(begun, calls.length);
+          for (let index = 0; index < reached; index++)
+            if (progress.begin(index, undefined)) progress.finish(index);
+          for (let index = 0; index < Math.min(answered, reached); index++) inFlight.shift();
+          inFlight.endChunks();
+          const left = calls.filter((_, index) => index >= reached && !gaps.includes(index)).length;
+          expect(inFlight.backlog(2000)).toMatchObject({ calls: left, workMs: left });
+        },
+      ),
+    );
+  });
+
+  test('does not count what has moved its memory: it cannot go elsewhere', () => {
+    const { inFlight, progress } = setup();
+    const buffer = new ArrayBuffer(1);
+    const moving = new TestCall([buffer], { transfer: [buffer] });
+    inFlight.prepare(1);
+    inFlight.add([moving], testTask, [], 1000);
+    expect(inFlight.backlog(1010).calls).toBe(0);
+    expect(progress.stateOf(0)).toBe('queued');
+  });
 });

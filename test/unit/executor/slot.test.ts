@@ -31,6 +31,8 @@ function setup({ startTimeoutSeconds = 30 } = {}) {
     slotMeasured: (...measure) => void measured.push(measure),
     slotGaveBack: (calls) => void givenBack.push(...(calls as TestCall[])),
     slotDown: (_, failure) => void (told.push('down') && downs.push(failure)),
+    slotLeftBehind: (_, failure) => void (told.push('left behind') && downs.push(failure)),
+    slotGone: () => void told.push('gone'),
   };
   const slot = new Slot(
     3,
@@ -98,7 +100,7 @@ describe('a worker that comes up', () => {
     expect(downs).toEqual([expect.objectContaining({ message: 'the worker was not up within 2 s' })]);
   });
 
-  test('M6 not at all, and cannot be ended either, is down within a second', async () => {
+  test('M6 not at all, and cannot be ended either, is left behind within a second', async () => {
     const { clock, deadlines, worker, told, downs } = setup({ startTimeoutSeconds: 2 });
     worker.endsWhenKilled = false;
     await clock.advance(2999);
@@ -107,7 +109,7 @@ describe('a worker that comes up', () => {
     expect(downs).toEqual([expect.objectContaining({ message: 'the worker was not up within 2 s' })]);
     expect(worker.keptAlive).toBe(false);
     worker.exit(1);
-    expect(told).toEqual(['down']);
+    expect(told).toEqual(['left behind', 'gone']);
     expect(deadlines.size).toBe(0);
   });
 
@@ -618,9 +620,9 @@ describe('ending a call', () => {
   });
 });
 
-describe('M7 a worker that cannot be ended', () => {
-  test('holds nobody: what it runs fails as running, with the reason as the cause', () => {
-    const { slot, worker, send, told } = setupUp();
+describe('N3 M7 a worker that cannot be ended within a second', () => {
+  test('is left behind: what it runs fails as running, with the reason as the cause, and nothing waits for it', async () => {
+    const { clock, slot, worker, send, told } = setupUp();
     worker.endsWhenKilled = false;
     const call = new TestCall([1]);
     send(call);
@@ -628,15 +630,202 @@ describe('M7 a worker that cannot be ended', () => {
     const reason = new NotStartedError('stopped');
     slot.kill(reason);
     slot.kill();
-    slot.abandon();
+    await clock.advance(999);
+    expect([call.result, told, clock.keepsAlive]).toEqual([undefined, [], true]);
+    await clock.advance(1);
     expect(worker.kills).toBe(1);
     expect(call.reason).toMatchObject({ name: 'WorkerCrashedError', phase: 'running', cause: reason });
-    expect(worker.keptAlive).toBe(false);
+    expect([worker.keptAlive, clock.timers, told]).toEqual([false, 0, ['left behind']]);
+    slot.kill();
     worker.finish('much later');
     worker.send();
+    worker.sendUnreadable();
     worker.exit(1);
     expect(call.outcomes).toHaveLength(1);
-    expect(told.filter((each) => each === 'down')).toHaveLength(1);
+    expect(told).toEqual(['left behind', 'gone']);
+  });
+
+  test('after a call that ran too long is left behind without a failure of its own', async () => {
+    const { clock, worker, send, told, downs } = setupUp();
+    worker.endsWhenKilled = false;
+    const call = new TestCall(['native'], { timeoutSeconds: 1 });
+    send(call);
+    worker.begin(sharedNow() - 2_000);
+    await clock.advance(1_000);
+    expect([call.result, told]).toEqual(['rejected TimeoutError', []]);
+    await clock.advance(1_000);
+    expect([told, downs]).toEqual([['left behind'], [undefined]]);
+  });
+
+  test('that ends by itself has no more time for it when it is asked to end as well', async () => {
+    const { clock, slot, worker } = setupUp();
+    worker.endsWhenAsked = false;
+    worker.leave();
+    await clock.advance(4_500);
+    slot.end();
+    await clock.advance(499);
+    expect(worker.kills).toBe(0);
+    await clock.advance(1);
+    expect(worker.kills).toBe(1);
+  });
+
+  test('for a call that ran too long had come up well: its pool starts another at once', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    send(new TestCall(['long'], { timeoutSeconds: 1 }));
+    worker.begin(sharedNow() - 2_000);
+    await clock.advance(1_000);
+    expect([worker.kills, slot.proven]).toEqual([1, true]);
+  });
+
+  test('although it is about to end by itself, is told to end first', async () => {
+    const { clock, worker, send, told, downs } = setupUp();
+    worker.endsWhenKilled = false;
+    const [call] = testCalls(1);
+    send(call);
+    worker.begin();
+    const error = new Error('nobody caught it');
+    worker.leave();
+    worker.fail(error);
+    await clock.advance(4_999);
+    expect(worker.kills).toBe(0);
+    await clock.advance(1);
+    expect([worker.kills, told]).toEqual([1, []]);
+    await clock.advance(1_000);
+    expect(call.reason).toMatchObject({ name: 'WorkerCrashedError', phase: 'running', cause: error });
+    expect([told, downs, clock.timers]).toEqual([['left behind'], [error], 0]);
+  });
+
+  test('but somewhat later has ended, as any other', async () => {
+    const { clock, slot, worker, told } = setupUp();
+    worker.endsWhenKilled = false;
+    slot.kill();
+    await clock.advance(999);
+    worker.exit(1);
+    await clock.advance(60_000);
+    expect([told, clock.timers]).toEqual([['down'], 0]);
+  });
+});
+
+describe('W5 a worker that stays for child processes of its jobs', () => {
+  test('is down, once, and keeps nothing alive', async () => {
+    const { clock, slot, worker, told, downs } = setupUp();
+    slot.end();
+    worker.stay();
+    expect([told, downs, worker.keptAlive]).toEqual([['down'], [undefined], false]);
+    await clock.advance(60_000);
+    expect([told, worker.kills]).toEqual([['down'], 0]);
+    worker.exit(0);
+    expect(told).toEqual(['down']);
+  });
+});
+
+describe('T5 a worker that loads the module of a call', () => {
+  const crash = { name: 'WorkerCrashedError', phase: 'running' };
+
+  test('may take as long for it as for coming up; what the call may take is not used up', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    const call = new TestCall([1], { timeoutSeconds: 1 });
+    send(call);
+    worker.load(0);
+    await clock.advance(29_999);
+    expect([call.result, worker.kills, slot.isLoading]).toEqual([undefined, 0, true]);
+    worker.load(undefined);
+    await clock.advance(60_000);
+    worker.work();
+    expect([call.result, worker.kills, slot.isLoading, slot.proven]).toEqual([1, 0, false, true]);
+  });
+
+  test('is ended when it takes longer: the call fails with the reason, and others go elsewhere', async () => {
+    const { clock, deadlines, worker, send, givenBack, downs, told, entries } = setupUp();
+    const call = new TestCall([1], { transfer: [new ArrayBuffer(1)] });
+    const mates = testCalls(2);
+    send(call);
+    send(...mates);
+    worker.load(0);
+    await clock.advance(30_000);
+    expect(call.reason).toMatchObject({
+      code: 'ERR_LEASEPOOL_TASK_MODULE',
+      message:
+        "cannot load module file:///tasks.js of task 'task': it did not finish loading within 30 s (startTimeoutSeconds)",
+      cause: { message: 'it did not finish loading within 30 s (startTimeoutSeconds)' },
+    });
+    expect([givenBack, worker.kills]).toEqual([mates, 1]);
+    expect([told.filter((each) => each === 'down'), downs, deadlines.size]).toEqual([
+      ['down'],
+      [undefined],
+      0,
+    ]);
+    expect(entries.map(([level, message]) => [level, message])).toEqual([
+      ['warn', 'a job ended with its worker'],
+    ]);
+  });
+
+  test('and takes too long is ended although the call was taken back', async () => {
+    const { clock, slot, worker, send, givenBack } = setupUp();
+    const [call, mate] = testCalls(2);
+    send(call, mate);
+    worker.load(0);
+    expect(slot.takeBack(call)).toBe(true);
+    await clock.advance(30_000);
+    expect([worker.kills, call.outcomes, givenBack]).toEqual([1, [], [mate]]);
+  });
+
+  test('and has loaded it just now is not ended', async () => {
+    const { clock, worker, send } = setupUp();
+    const [call, mate] = testCalls(2);
+    send(call, mate);
+    worker.load(0);
+    worker.begin();
+    await clock.advance(30_000);
+    expect([call.result, worker.kills]).toEqual([undefined, 0]);
+    worker.finish('done');
+    worker.work();
+    expect(results([call, mate])).toEqual(['done', 1]);
+  });
+
+  test('and dies of that has died of the call, of no other, and not of its start', () => {
+    const { slot, worker, send, givenBack } = setupUp();
+    const calls = testCalls(3);
+    send(...calls);
+    worker.work(1);
+    worker.load(1);
+    worker.exit(9);
+    expect(calls[1].reason).toMatchObject({ ...crash, exitCode: 9 });
+    expect(calls[1].reason.message).toBe(
+      'a worker of pool-1 exited with code 9; the job was loading its module',
+    );
+    expect([givenBack, slot.proven]).toEqual([[calls[2]], true]);
+  });
+
+  test('and dies after the call was taken back has died of none', () => {
+    const { slot, worker, send, givenBack } = setupUp();
+    const [call, mate] = testCalls(2);
+    send(call, mate);
+    worker.load(0);
+    slot.takeBack(call);
+    worker.exit(9);
+    expect([call.outcomes, givenBack, slot.proven]).toEqual([[], [mate], true]);
+  });
+
+  test('and dies of that has died of the call, when that was taken back and is here again', () => {
+    const { slot, worker, send } = setupUp();
+    const [call] = testCalls(1);
+    send(call);
+    worker.load(0);
+    slot.takeBack(call);
+    send(call);
+    worker.exit(9);
+    expect(call.reason).toMatchObject(crash);
+  });
+
+  test('for a call that is to be ended is not ended: the call has not begun', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    const [call] = testCalls(1);
+    send(call);
+    worker.load(0);
+    slot.endCall(call, new Error('revoked'));
+    await clock.advance(5_000);
+    expect([worker.kills, call.result]).toEqual([0, undefined]);
   });
 });
 
@@ -655,6 +844,23 @@ describe('S30 answers that cannot be read', () => {
     worker.resend((value) => value === 1);
     expect(results(calls)).toEqual([0, 'rejected NotCloneableError', 2]);
     expect(told).toEqual(['freed']);
+  });
+
+  test('that never come again cost those behind them nothing, although they are ended meanwhile', async () => {
+    const { clock, slot, worker, send } = setupUp();
+    const calls = testCalls(2);
+    send(...calls);
+    worker.begin();
+    worker.finish('a');
+    worker.sendUnreadable();
+    worker.begin();
+    worker.finish('b');
+    worker.send();
+    for (const call of calls) slot.endCall(call, new Error('ended'));
+    await clock.advance(1_000);
+    expect(worker.kills).toBe(1);
+    await clock.advance(1_000);
+    expect(results(calls)).toEqual(['rejected Error', 'b']);
   });
 
   test('cost later answers nothing, whether those can be read or not', () => {
@@ -760,6 +966,36 @@ describe('S30 answers that cannot be read', () => {
   });
 });
 
+test('S39 answers of which nothing can be made are asked for again as well', () => {
+  const { worker, send } = setupUp();
+  const calls = testCalls(2);
+  send(...calls);
+  worker.begin();
+  worker.finish('a');
+  worker.begin();
+  worker.finish('b');
+  worker.sendBroken();
+  expect(results(calls)).toEqual([undefined, undefined]);
+  worker.resend();
+  expect(results(calls)).toEqual(['a', 'b']);
+});
+
+test('S39 a field that all objects have been given does not make one message another', () => {
+  const { worker, send } = setupUp();
+  const call = new TestCall([1]);
+  send(call);
+  worker.cannotRead = () => true;
+  const fields = ['values', 'resendingTo', 'first', 'trees'];
+  for (const field of fields)
+    Object.defineProperty(Object.prototype, field, { value: 0, configurable: true });
+  try {
+    worker.work();
+  } finally {
+    for (const field of fields) Reflect.deleteProperty(Object.prototype, field);
+  }
+  expect(call.result).toBe('rejected NotCloneableError');
+});
+
 describe('S30 calls that the worker cannot read', () => {
   const isDeep = (all: readonly unknown[]): boolean => all.includes('deep');
 
@@ -771,6 +1007,7 @@ describe('S30 calls that the worker cannot read', () => {
     send(calls[3]);
     worker.work();
     expect(results(calls)).toEqual(['a', 'rejected NotCloneableError', 'b', 'c']);
+    expect(calls[1].reason.message).toContain('the worker could not read it (too deep)');
     expect(worker.queue).toEqual([]);
   });
 

@@ -57,6 +57,18 @@ function setup() {
 }
 
 describe('S2 a batch', () => {
+  test('that is closed gives its lease back when all of it goes to another pool', () => {
+    const { batch, owner, ends } = setup();
+    const jobs = newJobs(2);
+    batch.send(jobs);
+    batch.close();
+    batch.giveBack(1);
+    expect([owner.givenBack, ends]).toEqual([[[jobs[1]]], []]);
+    batch.giveBack(1);
+    expect([owner.givenBack, ends]).toEqual([[[jobs[1]], [jobs[0]]], [false]]);
+    expect(owner.told.at(-1)).toBe('ended');
+  });
+
   test('sends its items in one call, settles each caller with its own outcome, and gives its lease back once', async () => {
     const { executor, batch, owner, ends } = setup();
     const items = [0, 1, 2].map((order) => newJob({ args: [order], order }));

@@ -10,7 +10,7 @@ import type { Job } from '../../../src/job/job.ts';
 import type { LoanRequest, LoanSource } from '../../../src/lease/lender.ts';
 import { Loan } from '../../../src/lease/loan.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { FakeExecutor } from '../../support/fake-executor.ts';
+import { FakeExecutor, FakeLoadedExecutor } from '../../support/fake-executor.ts';
 import { newJob, type TestJob } from '../../support/test-jobs.ts';
 
 /** Lends so many pools, first come, first served. */
@@ -22,11 +22,9 @@ class FakeSource implements LoanSource {
   readonly loans: { loan: Loan; executor: FakeExecutor; owner: string | undefined }[] = [];
   refusal: Error | undefined;
 
-  constructor(pools: number, workers: number) {
-    this.pools = Array.from(
-      { length: pools },
-      (_, number) => new FakeExecutor({ workers, name: `pool-${number}` }),
-    );
+  constructor(pools: number, workers: number, tellLoad: boolean) {
+    const Pool = tellLoad ? FakeLoadedExecutor : FakeExecutor;
+    this.pools = Array.from({ length: pools }, (_, number) => new Pool({ workers, name: `pool-${number}` }));
     this.free = [...this.pools];
   }
 
@@ -50,6 +48,8 @@ class FakeSource implements LoanSource {
     else this.waiting.add(request);
     return () => this.waiting.delete(request);
   }
+
+  wantsMore(): void {}
 
   giveBack(executor: FakeExecutor): void {
     this.free.push(executor);
@@ -91,12 +91,14 @@ interface Setup extends Partial<
 > {
   readonly pools?: number;
   readonly workers?: number;
+  /** Whether the pools tell how busy they are. */
+  readonly tellLoad?: boolean;
 }
 
-function setup({ pools = 1, workers = 2, ...settings }: Setup = {}) {
+function setup({ pools = 1, workers = 2, tellLoad = false, ...settings }: Setup = {}) {
   const clock = new FakeClock();
   const deadlines = new Deadlines(clock);
-  const source = new FakeSource(pools, workers);
+  const source = new FakeSource(pools, workers, tellLoad);
   const manager = { isRunning: true, loanSource: () => source };
   const places = { freed: 0 };
   const events: string[] = [];
@@ -323,27 +325,35 @@ describe('S32 what is recorded of batches', () => {
     source.pools[0].finish(2);
     submit(3);
     await clock.flush();
-    expect(source.pools[0].batches.map((jobs) => jobs.length)).toEqual([3, 1]);
+    expect(source.pools[0].batches.map((jobs) => jobs.length)).toEqual([3, 3]);
     expect(dispatcher.batchSizes.read(clock.now()).count).toBe(0);
     source.pools[0].finish();
-    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 1, mean: 4, p50: 4, max: 4 });
+    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 1, mean: 6, p50: 6, max: 6 });
+    submit(2);
     await clock.advance(10);
     source.pools[0].finish();
-    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 2, mean: 3, max: 4 });
+    expect(dispatcher.batchSizes.read(clock.now())).toMatchObject({ count: 2, mean: 4, max: 6 });
   });
 });
 
 describe('S33 due items join an open batch', () => {
-  test('when no further one can begin, one for each worker to spare, and begin none', async () => {
+  test('when no further one can begin and a worker has nothing to do, all that wait, and begin none', async () => {
     const { clock, source, events, submit, sent } = setup({ workers: 4 });
     submit(3);
     await clock.flush();
     submit(6);
     await clock.flush();
-    expect(sent()).toEqual([[0, 1, 2], [3]]);
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [3, 4, 5, 6, 7, 8],
+    ]);
+    submit(6);
+    source.pools[0].finish(4);
+    await clock.flush();
+    expect(sent()).toHaveLength(2);
     source.pools[0].finish(2);
     await clock.flush();
-    expect(sent()).toEqual([[0, 1, 2], [3], [4, 5]]);
+    expect(sent()[2]).toEqual([9, 10, 11, 12, 13, 14]);
     expect(events).toEqual(['batch']);
   });
 
@@ -401,6 +411,128 @@ describe('S33 due items join an open batch', () => {
     source.pools[0].finish();
     await clock.flush();
     expect(dispatcher.batchesInFlight).toBe(1);
+  });
+});
+
+describe('S33 pools that tell how busy they are', () => {
+  /** Two batches of three are open. */
+  async function twoOpen(settings: Setup = {}) {
+    const setting = setup({ pools: 2, tellLoad: true, ...settings });
+    setting.submit(6);
+    await setting.clock.flush();
+    const [first, second] = setting.source.pools as FakeLoadedExecutor[];
+    return { ...setting, first, second };
+  }
+
+  test('get what is due when they say that a worker has nothing to do, and not before', async () => {
+    const { clock, source, submit, sent } = setup({ tellLoad: true });
+    submit(3);
+    await clock.flush();
+    const pool = source.pools[0] as FakeLoadedExecutor;
+    pool.finish(2);
+    submit(5);
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2]]);
+    pool.idleWorkers = 1;
+    source.loans[0].loan.workerFreed();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [3, 4, 5, 6, 7],
+    ]);
+  });
+
+  test('share what waits, but get at least what a message is worth', async () => {
+    for (const [worth, taken] of [
+      [1, [3, 2]],
+      [4, [4, 1]],
+      [9, [5]],
+    ] as const) {
+      const { clock, first, second, submit } = await twoOpen();
+      for (const pool of [first, second]) pool.idleWorkers = 1;
+      first.worth = worth;
+      submit(5);
+      await clock.flush();
+      const joined = [first, second].flatMap(({ batches }) => batches.slice(1).map((jobs) => jobs.length));
+      expect(joined).toEqual(taken);
+    }
+  });
+
+  test('give to a batch with an idle worker what is worth a message at once, and less when it was not begun for a millisecond', async () => {
+    for (const [workMs, atOnce] of [
+      [0.4, true],
+      [0.1, false],
+    ] as const) {
+      const { clock, first, second, submit } = await twoOpen();
+      first.begin(1);
+      first.left = { calls: 2, workMs, ageMs: 0.5 };
+      second.idleWorkers = 1;
+      submit(0);
+      await clock.flush();
+      expect(second.batches.length).toBe(atOnce ? 2 : 1);
+      first.left = { calls: 2, workMs, ageMs: 1 };
+      await clock.advance(1);
+      expect(second.batches[1]).toHaveLength(1);
+    }
+  });
+
+  test('S2 give all that they have not begun to a free pool at once when none of their workers is up, and end', async () => {
+    const { clock, source, submit, sent, dispatcher } = setup({ pools: 2, tellLoad: true });
+    submit(3);
+    await clock.flush();
+    const [first] = source.pools as FakeLoadedExecutor[];
+    Object.assign(first, { workersUp: 0, left: { calls: 3, workMs: 0.01, ageMs: 0 } });
+    source.loans[0].loan.workerFreed();
+    await clock.flush();
+    expect(sent()).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+    expect(source.loans.map(({ executor }) => executor.name)).toEqual(['pool-0', 'pool-1']);
+    expect([dispatcher.batchesInFlight, source.free]).toEqual([1, [first]]);
+  });
+
+  test('M4 end the batch and the lease when that was the last of an expired one', async () => {
+    const { clock, source, submit, dispatcher, items, sent } = setup({
+      pools: 2,
+      tellLoad: true,
+      maxConcurrentBatches: 1,
+    });
+    submit(3);
+    await clock.flush();
+    const [first, second] = source.pools as FakeLoadedExecutor[];
+    dispatcher.fruitlessLeases = 2; // The first item stays.
+    source.loans[0].loan.expireSoftly();
+    await clock.flush();
+    Object.assign(first, { workersUp: 0, left: { calls: 1, workMs: Infinity, ageMs: 1 } });
+    second.idleWorkers = 1;
+    dispatcher.look();
+    await clock.flush();
+    expect(sent()).toEqual([[0, 1, 2], [1, 2], [0]]);
+    second.finish();
+    await clock.flush();
+    expect([states(items), dispatcher.batchesInFlight, source.free]).toEqual([
+      ['fulfilled', 'fulfilled', 'fulfilled'],
+      0,
+      [first, second],
+    ]);
+  });
+});
+
+describe('S33 a dispatcher that waits for a loan', () => {
+  test('wants as many pools as it has batches for, as far as more may be open', async () => {
+    const { clock, source, dispatcher, submit } = setup({ pools: 3, workers: 1 });
+    const [, ...others] = source.free.splice(0);
+    submit(3);
+    await clock.flush();
+    expect(dispatcher.wants).toBe(1);
+    submit(6);
+    expect(dispatcher.wants).toBe(3);
+    submit(6);
+    expect(dispatcher.wants).toBe(3);
+    await clock.flush();
+    source.giveBack(others[0]);
+    expect(dispatcher.wants).toBe(1);
   });
 });
 

@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises';
+import { BroadcastChannel } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
 import { Door } from '../../../src/grinder/door.ts';
 import type { GrinderForThreads } from '../../../src/grinder/visitor.ts';
@@ -23,6 +25,27 @@ const askForStats = (connection: Connection) => connection.ask((id) => ({ kind: 
 
 test('each has a name of its own', () => {
   expect(newDoor().handle.id).not.toBe(newDoor().handle.id);
+});
+
+test('S13 its name is a secret: 128 random bits', () => {
+  const secrets = Array.from({ length: 20 }, () => /[0-9a-f]{32}$/.exec(newDoor().handle.id)![0]);
+  expect(new Set(secrets).size).toBe(20);
+  const ones = secrets.map((secret) => BigInt(`0x${secret}`));
+  expect(ones.reduce((all, each) => all | each)).toBe(2n ** 128n - 1n); // No bit is always 0 ...
+  expect(ones.reduce((all, each) => all & each)).toBe(0n); // ... nor always 1.
+});
+
+test('S13 garbage that is posted to it is ignored', async () => {
+  const door = newDoor();
+  const channel = new BroadcastChannel(door.handle.id);
+  const cell = new SharedArrayBuffer(8);
+  for (const message of [undefined, null, 7, 'x', [], {}, { any: 'thing' }, { cell }, { cell, port: {} }])
+    channel.postMessage(message);
+  channel.close();
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  const connection = new Connection(door.handle);
+  expect(await askForStats(connection)).toEqual({ pending: 7 });
+  connection.close();
 });
 
 test('S13 whoever knocks is let in at once, and served in a later turn', async () => {

@@ -1,12 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { WorkerPool } from '../../../src/executor/pool.ts';
 import { WorkGrinder } from '../../../src/grinder/grinder.ts';
+import type { ExecutorCreateOptions } from '../../../src/executor/executor.ts';
 import { BrokenExecutorError } from '../../../src/ground/errors.ts';
 import type { WorkFuture } from '../../../src/job/future.ts';
 import type { ExecutorLease } from '../../../src/lease/lease.ts';
 import { LeasedExecutorManager } from '../../../src/lease/manager.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type FakeExecutor, FakePools } from '../../support/fake-executor.ts';
+import { FakeWorkers } from '../../support/fake-workers.ts';
 
 interface Setup {
   readonly maxPools?: number;
@@ -236,4 +239,69 @@ describe('S27 S32 S22 M1 whatever happens', () => {
       { numRuns: 150 },
     );
   });
+});
+
+test('S33 in a closed loop of short jobs a message carries what it is worth, whichever worker is done first (property)', async () => {
+  const costMs = 0.003;
+  const setups = fc.constantFrom(
+    [1, 2, 50, 5],
+    [1, 2, 200, 12],
+    [2, 1, 200, 12],
+    [1, 4, 50, 2.5],
+    [2, 2, 200, 6],
+  );
+  await fc.assert(
+    fc.asyncProperty(
+      setups,
+      fc.constantFrom('threshold' as const, 'natural' as const),
+      fc.infiniteStream(fc.nat()),
+      async ([maxPools, workersPerPool, callers, least], dispatch, choices) => {
+        const clock = new FakeClock();
+        const workers = new FakeWorkers();
+        workers.onSpawn = (worker) => worker.up();
+        const backend = {
+          name: 'fake workers',
+          createExecutor: (options: ExecutorCreateOptions) => new WorkerPool(options, workers.spawn, clock),
+        };
+        const manager = new LeasedExecutorManager(
+          { backend, maxPools, minPools: maxPools, workersPerPool },
+          clock,
+        );
+        const grinder = new WorkGrinder({ executorManager: manager, dispatch }, clock);
+        const started = manager.start();
+        await clock.flush();
+        await started;
+        await grinder.start();
+        let settled = 0;
+        let isOver = false;
+        const call = async (): Promise<void> => {
+          for (; !isOver; settled++) await grinder.submit(echo, [settled]);
+        };
+        const calls = Array.from({ length: callers }, call);
+        const messages = (): number => workers.all.reduce((sum, { chunks }) => sum + chunks.length, 0);
+        const work = async (rounds: number): Promise<void> => {
+          for (let round = 0; round < rounds; round++) {
+            await clock.flush();
+            const busy = workers.all.filter(({ queue }) => queue.length > 0);
+            if (busy.length === 0) await clock.advance(1); // What is not enough for a batch is due by its age.
+            const worker = busy[choices.next().value % Math.max(1, busy.length)];
+            worker?.work(Infinity, worker.queue.length * costMs);
+          }
+        };
+        await work(60);
+        const before = [settled, messages()];
+        await work(60);
+        expect((settled - before[0]) / (messages() - before[1])).toBeGreaterThanOrEqual(least);
+        isOver = true;
+        const stopped = grinder.stop();
+        for (let round = 0; round < 20; round++) await work(5);
+        await Promise.all([...calls, stopped]);
+        const end = manager.stop();
+        await clock.advance(1000);
+        await end;
+        expect(clock.timers).toBe(0);
+      },
+    ),
+    { numRuns: 8 },
+  );
 });

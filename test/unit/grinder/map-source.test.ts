@@ -1,6 +1,8 @@
+import { EventEmitter, once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { checkMapSource, openMapSource } from '../../../src/grinder/map-source.ts';
+import { checkMapSource, openMapSource, type OpenSource } from '../../../src/grinder/map-source.ts';
 import { settled } from '../../support/mapping.ts';
 
 describe('the source of a mapping', () => {
@@ -101,6 +103,87 @@ describe('closing a source', () => {
     const source = openMapSource({ [Symbol.iterator]: () => iterator });
     await expect(source.close('enough')).rejects.toThrow('still open');
     await source.close('again');
+  });
+});
+
+describe('a source that is read later than it was given', () => {
+  async function read(source: OpenSource): Promise<unknown[]> {
+    const elements: unknown[] = [];
+    for (let step = await source.next(); step.done !== true; step = await source.next())
+      elements.push(step.value);
+    return elements;
+  }
+  const many = Array.from({ length: 5000 }, (_, line) => `line ${line}`);
+
+  test('loses no line of an interface of readline, which may have closed meanwhile', async () => {
+    for (const lines of [['one', 'two'], many]) {
+      const input = Readable.from([lines.join('\n')]);
+      const lineReader = createInterface({ input });
+      const source = openMapSource(lineReader);
+      await once(input, 'end');
+      await settled();
+      expect(await read(source)).toEqual(lines);
+    }
+  });
+
+  test('loses no line of one that had closed before, and whose iterator has some', async () => {
+    const lineReader = createInterface({ input: Readable.from(['one\ntwo']) });
+    lineReader[Symbol.asyncIterator]();
+    await once(lineReader, 'close');
+    expect(await read(openMapSource(lineReader))).toEqual(['one', 'two']);
+  });
+
+  test('ends when it is an interface of readline that had closed before', async () => {
+    const lineReader = createInterface({ input: Readable.from(['one\ntwo']) });
+    await once(lineReader, 'close');
+    expect(await read(openMapSource(lineReader))).toEqual([]);
+    lineReader.close();
+    expect(await read(openMapSource(lineReader))).toEqual([]);
+  });
+
+  test('loses nothing that an iterable emits as events', async () => {
+    const emitter = new EventEmitter();
+    const kept: number[] = [];
+    const subscribing = openMapSource({
+      [Symbol.asyncIterator]: () => {
+        emitter.on('number', (number: number) => kept.push(number));
+        return {
+          next: async () =>
+            kept.length > 0 ? { done: false, value: kept.shift() } : { done: true, value: undefined },
+        };
+      },
+    });
+    for (const number of [1, 2, 3]) emitter.emit('number', number);
+    await settled();
+    expect(await read(subscribing)).toEqual([1, 2, 3]);
+  });
+
+  test('tells its reader of an error that it had before, and nobody else', async () => {
+    const stream = new Readable({ read() {} });
+    const source = openMapSource(stream);
+    stream.destroy(new Error('gone'));
+    await settled();
+    await expect(source.next()).rejects.toThrow('gone');
+    const input = new Readable({ read() {} });
+    const lines = openMapSource(createInterface({ input }));
+    input.push('one\n');
+    await settled();
+    input.destroy(new Error('gone too'));
+    await settled();
+    expect(await lines.next()).toEqual({ done: false, value: 'one' });
+    await expect(lines.next()).rejects.toThrow('gone too');
+  });
+
+  test('takes no element before that', async () => {
+    let taken = 0;
+    const count = function* (): Generator<number> {
+      for (;;) yield taken++;
+    };
+    const stream = Readable.from(count(), { highWaterMark: 1 });
+    const sources = [count(), stream, new ReadableStream({ pull: () => void taken++ }, { highWaterMark: 0 })];
+    for (const source of sources) openMapSource(source);
+    await settled();
+    expect(taken).toBe(0);
   });
 });
 

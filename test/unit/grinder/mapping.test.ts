@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { getEventListeners } from 'node:events';
+import { EventEmitter, getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { MapSettings } from '../../../src/grinder/map-options.ts';
 import { Mapping } from '../../../src/grinder/mapping.ts';
@@ -29,6 +29,38 @@ describe('a mapping takes from its source', () => {
     const { owner, source } = setup();
     await settled();
     expect([source.taken, owner.open.size]).toEqual([0, 0]);
+  });
+
+  test('from the moment it is made: what the source emits before it is read is not lost', async () => {
+    const kept: string[] = [];
+    const emitter = new EventEmitter();
+    const next = async () =>
+      kept.length > 0
+        ? { done: false as const, value: kept.shift()! }
+        : { done: true as const, value: undefined };
+    const listen = (): { next: typeof next } => {
+      emitter.on('line', (line: string) => kept.push(line));
+      return { next };
+    };
+    const { owner, reader } = setup({}, { [Symbol.asyncIterator]: listen });
+    emitter.emit('line', 'one');
+    emitter.emit('line', 'two');
+    await reader.ask();
+    expect([...owner.jobs.keys()]).toEqual(['one', 'two']);
+  });
+
+  test('and tells only its reader of a source that cannot be opened', async () => {
+    const { reader } = setup(
+      {},
+      {
+        [Symbol.asyncIterator]: () => {
+          throw new Error('closed');
+        },
+      },
+    );
+    await settled();
+    await reader.ask(2);
+    expect(reader.seen).toEqual([new Error('closed'), 'end']);
   });
 
   test.each([true, false])(
@@ -61,7 +93,7 @@ describe('a mapping takes from its source', () => {
     expect([source.taken, most]).toEqual([3, 1]);
   });
 
-  test('nothing while the queue is full, and wakes nobody in vain', async () => {
+  test('nothing while the queue is full', async () => {
     const { owner, reader, source } = setup();
     owner.full = new Deferred();
     await reader.ask();
@@ -70,17 +102,17 @@ describe('a mapping takes from its source', () => {
     owner.full = undefined;
     full.resolve();
     await settled();
-    expect([source.taken, owner.jobs.size, owner.unused]).toEqual([3, 3, 0]);
+    expect([source.taken, owner.jobs.size]).toEqual([3, 3]);
   });
 
-  test('and passes its place on when it was left while it waited for one', async () => {
+  test('and queues nothing when it was left while it waited for a place', async () => {
     const { owner, mapping, reader } = setup();
     owner.full = new Deferred();
     await reader.ask();
     await mapping.return();
     owner.full.resolve();
     await settled();
-    expect([owner.jobs.size, owner.unused, reader.seen]).toEqual([0, 1, ['end']]);
+    expect([owner.jobs.size, reader.seen]).toEqual([0, ['end']]);
   });
 
   test('and makes the arguments of its elements', async () => {
@@ -402,6 +434,17 @@ describe('the signal of a mapping', () => {
     const { owner, reader, source } = setup({ signal: AbortSignal.abort() });
     await reader.ask(2);
     expect(reader.seen).toEqual([expect.any(CancelledError), 'end']);
+    expect([source.taken, source.returns, owner.open.size]).toEqual([0, 1, 0]);
+  });
+
+  test('that throws is the error, and closes the source unread', async () => {
+    const { signal } = new AbortController();
+    signal.addEventListener = () => {
+      throw new Error('no listeners here');
+    };
+    const { owner, reader, source } = setup({ signal });
+    await reader.ask(2);
+    expect(reader.seen).toEqual([new Error('no listeners here'), 'end']);
     expect([source.taken, source.returns, owner.open.size]).toEqual([0, 1, 0]);
   });
 

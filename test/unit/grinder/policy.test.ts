@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   type BatchingLimits,
+  batchesWorth,
   batchSize,
   dueInMs,
   joiners,
   type Queue,
   spreadInMs,
-  surplus,
 } from '../../../src/grinder/policy.ts';
 
 const limits: fc.Arbitrary<BatchingLimits> = fc
@@ -138,54 +138,81 @@ describe('S4 what a batch takes', () => {
 });
 
 describe('S33 what joins an open batch', () => {
-  test('is one item for each worker to spare, as long as the batch may take more (property)', () => {
+  const open = fc
+    .record({
+      taken: fc.nat(200),
+      idle: fc.integer({ min: 1, max: 16 }),
+      others: fc.nat(48),
+      worthMessage: fc.integer({ min: 1, max: 200 }),
+    })
+    .map(({ others, ...batch }) => ({ ...batch, idleOfAll: batch.idle + others }));
+
+  test('is something, not more than waits, and not more than the batch may take (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), open, limits, (items, batch, by) => {
+        const size = joiners(items, batch, by);
+        expect(Number.isInteger(size)).toBe(true);
+        expect(size).toBeLessThanOrEqual(items);
+        expect(batch.taken + size).toBeLessThanOrEqual(Math.max(by.maxBatchSize, batch.taken));
+        if (batch.taken < by.maxBatchSize) expect(size).toBeGreaterThanOrEqual(1);
+      }),
+    );
+  });
+
+  test('is a fair share for each worker without work, and what a message is worth if so much waits (property)', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 500 }), open, limits, (items, batch, by) => {
+        const size = joiners(items, batch, by);
+        fc.pre(batch.taken + size < by.maxBatchSize);
+        expect(size * batch.idleOfAll).toBeGreaterThanOrEqual(items * batch.idle);
+        expect(size).toBeGreaterThanOrEqual(Math.min(items, batch.worthMessage));
+        if (size > batch.worthMessage) expect((size - 1) * batch.idleOfAll).toBeLessThan(items * batch.idle);
+      }),
+    );
+  });
+
+  test('leaves nothing behind when all have taken their share, unless they may take no more (property)', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 64 }),
-        fc.nat(100),
-        fc.nat(200),
+        fc.integer({ min: 1, max: 500 }),
+        fc.array(open, { minLength: 1 }),
         limits,
-        (workers, unsettled, taken, by) => {
-          const more = joiners(workers, unsettled, taken, by);
-          expect(more).toBeGreaterThanOrEqual(0);
-          expect(unsettled + more).toBeLessThanOrEqual(Math.max(workers, unsettled));
-          expect(taken + more).toBeLessThanOrEqual(Math.max(by.maxBatchSize, taken));
-          if (unsettled + more < workers) expect(taken + more).toBeGreaterThanOrEqual(by.maxBatchSize);
+        (items, batches, by) => {
+          let idleOfAll = batches.reduce((sum, { idle }) => sum + idle, 0);
+          let waiting = items;
+          for (const batch of batches) {
+            waiting -= joiners(waiting, { ...batch, taken: 0, idleOfAll }, { ...by, maxBatchSize: Infinity });
+            idleOfAll -= batch.idle;
+          }
+          expect(waiting).toBe(0);
         },
       ),
     );
   });
 
-  test('is none while all workers have something to do', () => {
-    expect(joiners(4, 1, 20, byThreshold)).toBe(3);
-    expect(joiners(4, 4, 20, byThreshold)).toBe(0);
-    expect(joiners(4, 9, 20, byThreshold)).toBe(0);
-    expect(joiners(4, 1, 999, byThreshold)).toBe(1);
-    expect(joiners(4, 1, 1000, byThreshold)).toBe(0);
+  test('is never one by one while more wait', () => {
+    const one = { taken: 20, idle: 1, idleOfAll: 1, worthMessage: 1 };
+    expect(joiners(25, one, byThreshold)).toBe(25);
+    expect(joiners(25, { ...one, idleOfAll: 5 }, byThreshold)).toBe(5);
+    expect(joiners(25, { ...one, idleOfAll: 5, worthMessage: 12 }, byThreshold)).toBe(12);
+    expect(joiners(25, { ...one, taken: 990 }, byThreshold)).toBe(10);
+    expect(joiners(25, { ...one, taken: 1000 }, byThreshold)).toBe(0);
   });
 });
 
-describe('S33 what a batch holds beyond its workers', () => {
-  test('is what others may have, and leaves each of its workers one (property)', () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 64 }), fc.nat(200), (workers, unsettled) => {
-        const more = surplus(workers, unsettled);
-        expect(more).toBeGreaterThanOrEqual(0);
-        expect(unsettled - more).toBeLessThanOrEqual(workers);
-        if (more > 0) expect(unsettled - more).toBe(workers);
-      }),
-    );
-  });
-
-  test('is nothing where items may join, so that none goes to and fro (property)', () => {
+describe('how many pools what waits is enough for', () => {
+  test('is one for each batch that it would make, at least one, and no more than may be (property)', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 64 }),
-        fc.nat(200),
-        fc.nat(200),
+        fc.integer({ min: 1, max: 500 }),
+        fc.integer({ min: 1, max: 16 }),
         limits,
-        (workers, unsettled, taken, by) => {
-          expect(Math.min(surplus(workers, unsettled), joiners(workers, unsettled, taken, by))).toBe(0);
+        (items, most, by) => {
+          const batches = batchesWorth(items, most, by);
+          expect(batches).toBeGreaterThanOrEqual(1);
+          expect(batches).toBeLessThanOrEqual(most);
+          if (by.dispatch === 'natural') expect(batches).toBe(Math.min(items, most));
+          else if (batches > 1) expect(batches * by.batchSizeThreshold).toBeLessThanOrEqual(items);
         },
       ),
     );
@@ -193,15 +220,15 @@ describe('S33 what a batch holds beyond its workers', () => {
 });
 
 describe('S6 when a free pool takes over a part', () => {
-  test('is at once in natural dispatch and while draining, else once the newest item has waited long enough (property)', () => {
+  test('is at once in natural dispatch and when it is due anyway, else once the newest item has waited long enough (property)', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 0, max: 2e6, noNaN: true }),
         fc.boolean(),
         limits,
-        (newestAgeMs, draining, by) => {
-          const ms = spreadInMs(newestAgeMs, draining, by);
-          expect(ms === 0).toBe(draining || by.dispatch === 'natural' || newestAgeMs >= by.maxWaitMs);
+        (newestAgeMs, isDue, by) => {
+          const ms = spreadInMs(newestAgeMs, isDue, by);
+          expect(ms === 0).toBe(isDue || by.dispatch === 'natural' || newestAgeMs >= by.maxWaitMs);
           expect(ms).toBeGreaterThanOrEqual(0);
           expect(ms).toBeLessThanOrEqual(by.maxWaitMs);
         },

@@ -1,18 +1,24 @@
 import { describe, expect, test } from 'vitest';
 import { Room } from '../../../src/grinder/room.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 
-function setup(count: number) {
-  const room = new Room();
+/** Those who wait, and a queue whose room the test sets. */
+function setup(count: number, onWake: () => void = () => {}) {
+  const clock = new FakeClock();
+  const queue = { hasRoom: false };
+  const room = new Room(clock, () => queue.hasRoom);
   const woken: number[] = [];
   const errors: unknown[] = [];
   for (let waiter = 0; waiter < count; waiter++) {
-    room.wait().then(
-      () => woken.push(waiter),
+    room.join(
+      () => {
+        woken.push(waiter);
+        onWake();
+      },
       (error: unknown) => errors.push(error),
     );
   }
-  const settle = async (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-  return { room, woken, errors, settle };
+  return { queue, room, woken, errors, settle: () => clock.flush() };
 }
 
 describe('S34 those who wait for room', () => {
@@ -29,11 +35,13 @@ describe('S34 those who wait for room', () => {
   test('are not woken for places that were free before they came', async () => {
     const { room, woken, settle } = setup(1);
     room.freed(7);
-    const late = room.wait().then(() => woken.push(99));
+    room.join(
+      () => woken.push(99),
+      () => {},
+    );
     await settle();
     expect(woken).toEqual([0]);
     room.freed(1);
-    await late;
     expect(woken).toEqual([0, 99]);
   });
 
@@ -42,6 +50,26 @@ describe('S34 those who wait for room', () => {
     room.freed(0);
     await settle();
     expect(woken).toEqual([]);
+  });
+
+  test('are woken one after the other while those before them leave the room unused', async () => {
+    const { queue, room, woken, settle } = setup(5);
+    queue.hasRoom = true;
+    room.freed(1);
+    expect(room.size).toBe(4);
+    await settle();
+    expect([woken, room.size]).toEqual([[0, 1, 2, 3, 4], 0]);
+  });
+
+  test('sleep on once somebody has taken the last place', async () => {
+    const setting = setup(5, () => (setting.queue.hasRoom = setting.woken.length < 3));
+    setting.queue.hasRoom = true;
+    setting.room.freed(2);
+    await setting.settle();
+    expect([setting.woken, setting.room.size]).toEqual([[0, 1, 2], 2]);
+    setting.room.freed(1);
+    await setting.settle();
+    expect(setting.woken).toEqual([0, 1, 2, 3]);
   });
 
   test('are all refused when there will be none, each with an error of its own', async () => {

@@ -12,7 +12,7 @@ interface Asked {
 /** The module as it is when it has been loaded with a `setTimeout` that the test fires. */
 async function setup() {
   const asked: Asked[] = [];
-  vi.stubGlobal('setTimeout', (callback: () => void, delayMs: number) => {
+  const setTimeout = (callback: () => void, delayMs: number): unknown => {
     const timeout: Asked & { ref(): void; unref(): void } = {
       callback,
       delayMs,
@@ -23,11 +23,12 @@ async function setup() {
     };
     asked.push(timeout);
     return timeout;
-  });
-  vi.stubGlobal('clearTimeout', (timeout: Asked) => void (timeout.isCleared = true));
+  };
+  const clearTimeout = (timeout: Asked): void => void (timeout.isCleared = true);
   vi.resetModules();
+  vi.doMock('node:timers', () => ({ setImmediate, setTimeout, clearTimeout }));
   const module: typeof ClockModule = await import('../../../src/ground/clock.ts');
-  vi.unstubAllGlobals();
+  vi.doUnmock('node:timers');
   return { ...module, asked };
 }
 

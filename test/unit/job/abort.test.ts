@@ -72,3 +72,83 @@ describe('S28 a signal', () => {
     expect(jobs[1].reasons).toHaveLength(1);
   });
 });
+
+/** An object that looks like a signal, and throws where it is told to. */
+function lookalike(overrides: object = {}): AbortSignal {
+  const { signal } = new AbortController();
+  const own = {
+    aborted: false,
+    reason: undefined,
+    addEventListener: signal.addEventListener.bind(signal),
+    removeEventListener: signal.removeEventListener.bind(signal),
+  };
+  return Object.defineProperties(own, Object.getOwnPropertyDescriptors(overrides)) as unknown as AbortSignal;
+}
+
+function refuse(): never {
+  throw new Error('refused');
+}
+
+describe('S28 an object that looks like a signal', () => {
+  test('and cannot add a listener has no job', () => {
+    const signal = lookalike({ addEventListener: refuse });
+    const job = new Cancellable();
+    expect(() => watch(signal, job)).toThrow('refused');
+    unwatch(signal, job);
+    expect(job.reasons).toEqual([]);
+  });
+
+  test('and throws after it has added a listener is asked to remove it', () => {
+    const listeners = new Set<unknown>();
+    const signal = lookalike({
+      addEventListener: (_event: string, listener: unknown) => {
+        listeners.add(listener);
+        throw new Error('refused');
+      },
+      removeEventListener: (_event: string, listener: unknown) => listeners.delete(listener),
+    });
+    expect(() => watch(signal, new Cancellable())).toThrow('refused');
+    expect(listeners.size).toBe(0);
+  });
+
+  test('and cannot remove a listener, or has no way to, lets its jobs go', () => {
+    for (const removeEventListener of [refuse, undefined]) {
+      const signal = lookalike({ removeEventListener });
+      const job = new Cancellable();
+      watch(signal, job);
+      expect(() => unwatch(signal, job)).not.toThrow();
+    }
+  });
+
+  test('and cannot give its reason cancels all its jobs, with that error', () => {
+    let abort = (): void => {};
+    const signal = lookalike({
+      get reason(): unknown {
+        return refuse();
+      },
+      addEventListener: (_event: string, listener: () => void) => (abort = listener),
+    });
+    const jobs = [new Cancellable(), new Cancellable()];
+    for (const job of jobs) watch(signal, job);
+    abort();
+    for (const { reasons } of jobs) expect(reasons).toEqual([new Error('refused')]);
+  });
+
+  test('and aborts while the listener is added cancels its job soon after', async () => {
+    let aborted = false;
+    const early = lookalike({ addEventListener: (_event: string, listener: () => void) => listener() });
+    const silent = lookalike({
+      get aborted(): boolean {
+        return aborted;
+      },
+      addEventListener: () => (aborted = true),
+    });
+    for (const signal of [early, silent]) {
+      const job = new Cancellable();
+      watch(signal, job);
+      expect(job.reasons).toEqual([]);
+      await new Promise(setImmediate);
+      expect(job.reasons).toEqual([undefined]);
+    }
+  });
+});

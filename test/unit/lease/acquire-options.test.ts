@@ -7,6 +7,7 @@ describe('the options of acquire()', () => {
   test('are these by default', () => {
     expect(read()).toEqual({
       leaseMs: 300_000,
+      leaseOption: ['defaultLeaseSeconds', 'the manager'],
       owner: undefined,
       wait: true,
       timeoutMs: undefined,
@@ -18,6 +19,7 @@ describe('the options of acquire()', () => {
     const { signal } = new AbortController();
     expect(read({ leaseSeconds: 0.5, owner: 'me', wait: false, timeoutSeconds: 0, signal })).toEqual({
       leaseMs: 500,
+      leaseOption: ['leaseSeconds', 'acquire()'],
       owner: 'me',
       wait: false,
       timeoutMs: 0,

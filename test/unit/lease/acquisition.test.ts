@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { Deadlines } from '../../../src/ground/deadline.ts';
+import { silentLogger } from '../../../src/ground/logger.ts';
 import { QueueTimeouts } from '../../../src/job/queue-timeout.ts';
 import { type AcquireOptions, readAcquireOptions } from '../../../src/lease/acquire-options.ts';
 import { Acquisition } from '../../../src/lease/acquisition.ts';
@@ -32,6 +33,8 @@ class FakeLender implements LoanSource {
     return this.canLend ? limit : 0;
   }
 
+  wantsMore(): void {}
+
   /** Serves who waits, as a lender does: out of the line first. */
   serve(): void {
     const [request] = this.waiting;
@@ -57,7 +60,8 @@ function setup() {
   const clock = new FakeClock();
   const deadlines = new Deadlines(clock);
   const lender = new FakeLender();
-  const tools = { clock, deadlines, lender, queueTimeouts: new QueueTimeouts(clock, deadlines) };
+  const queueTimeouts = new QueueTimeouts(clock, deadlines);
+  const tools = { clock, deadlines, lender, logger: silentLogger, queueTimeouts };
   const acquire = (options: AcquireOptions = {}) => {
     const watch = { lease: undefined as ExecutorLease | undefined, error: undefined as any, answers: 0 };
     new Acquisition(
@@ -97,6 +101,7 @@ describe('M2 acquire()', () => {
     const { lease, answers } = acquire({ owner: 'me', leaseSeconds: 7, wait: false, timeoutSeconds: 0 });
     expect(lease).toBeInstanceOf(ExecutorLease);
     expect([lease?.owner, lease?.leaseSeconds, lease?.active, answers]).toEqual(['me', 7, true, 1]);
+    void lease?.release();
     expect(deadlines.size).toBe(0);
   });
 
@@ -111,9 +116,10 @@ describe('M2 acquire()', () => {
     expect([watch.answers, lender.waiting.size, listeners(), deadlines.size]).toEqual([0, 1, 1, 1]);
     lender.serve();
     expect(watch.lease?.active).toBe(true);
-    expect([listeners(), deadlines.size]).toEqual([0, 0]);
+    expect(listeners()).toBe(0);
     controller.abort();
     await clock.advance(60_000);
+    expect(deadlines.size).toBe(0);
     expect([watch.answers, watch.lease?.active, lender.ended]).toEqual([1, true, 0]);
   });
 
@@ -163,6 +169,19 @@ describe('M2 acquire()', () => {
     const { signal } = new AbortController();
     for (let i = 0; i < 50; i++) acquire({ signal });
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  });
+
+  test('S28 with a signal that throws never stands in line', () => {
+    const { lender, acquire, deadlines } = setup();
+    const { signal } = new AbortController();
+    signal.addEventListener = () => {
+      throw new Error('no listeners here');
+    };
+    for (const canLend of [false, true]) {
+      lender.canLend = canLend;
+      expect(() => acquire({ signal, timeoutSeconds: 10 })).toThrow('no listeners here');
+      expect([lender.waiting.size, deadlines.size]).toEqual([0, 0]);
+    }
   });
 
   test('M6 is refused with what the lender says, before or while it waits', () => {

@@ -7,13 +7,15 @@ import type { Loan, LoanHolder } from '../../../src/lease/loan.ts';
 import { type LeasedExecutorManagerOptions, readManagerOptions } from '../../../src/lease/manager-options.ts';
 import { Pools } from '../../../src/lease/pools.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
-import { FakePools } from '../../support/fake-executor.ts';
+import { type FakeLoadedExecutor, FakePools } from '../../support/fake-executor.ts';
 import { heard } from '../../support/heard.ts';
 import { newJobs } from '../../support/test-jobs.ts';
 
 /** Somebody who wants a loan, and what came of it. */
 class Request implements LoanRequest, LoanHolder {
-  readonly waitsOutBreak = false;
+  waitsOutBreak = false;
+  needsWorkers = false;
+  wants = 1;
   readonly leaseMs: number;
   readonly owner: string;
   loan: Loan | undefined;
@@ -40,6 +42,10 @@ class Request implements LoanRequest, LoanHolder {
 
   jobWithdrawn(): void {}
 
+  workerFreed(): void {
+    this.told.push('worker freed');
+  }
+
   loanIdle(): void {}
 
   loanExpired(): void {
@@ -58,6 +64,8 @@ async function setup(options: LeasedExecutorManagerOptions = {}) {
   const settings = readManagerOptions({ backend, leaseGraceSeconds: 15, ...options });
   const pools: Pools = new Pools(settings, backend, clock, deadlines, {
     poolFree: () => lender.serveWaiters(),
+    poolsResized: () => lender.wantsMore(),
+    workerFreed: (pool) => lender.workerFreed(pool),
     poolBroke: (pool, error) => lender.poolBroke(pool, error),
   });
   const lender = new Lender(pools, clock, deadlines, settings.leaseGraceMs);
@@ -67,7 +75,15 @@ async function setup(options: LeasedExecutorManagerOptions = {}) {
     const request = new Request(owner, leaseMs);
     return { request, leave: lender.borrow(request) };
   };
-  return { clock, deadlines, backend, pools, lender, borrow };
+  /** For somebody who takes no pool that has no worker yet, as a grinder. */
+  const borrowUp = (owner: string, wants = 1) => {
+    const request = new Request(owner);
+    request.waitsOutBreak = true;
+    request.needsWorkers = true;
+    request.wants = wants;
+    return { request, leave: lender.borrow(request) };
+  };
+  return { clock, deadlines, backend, pools, lender, borrow, borrowUp };
 }
 
 const stopped = (): Error => new NotStartedError('stopped');
@@ -191,6 +207,156 @@ describe('S6 a pool that idles', () => {
   });
 });
 
+/** Pools that tell how busy they are. */
+async function loaded() {
+  const setting = await setup({ maxPools: 2, minPools: 0 });
+  setting.backend.tellLoad = true;
+  const pool = (number: number) => setting.backend.all[number] as FakeLoadedExecutor;
+  return { ...setting, pool };
+}
+
+describe('S33 a free pool whose workers are all busy', () => {
+  test('is no pool that idles until one of them has nothing to do', async () => {
+    const { clock, lender, pool, borrow } = await loaded();
+    borrow('opens it').request.loan!.release();
+    await clock.flush();
+    pool(0).idleWorkers = 0;
+    const told: string[] = [];
+    expect(lender.hasIdlePool(() => void told.push('idle'))).toBe(false);
+    pool(0).idleWorkers = 1;
+    pool(0).onWorkerFreed();
+    expect([told, lender.hasIdlePool(() => {})]).toEqual([['idle'], true]);
+  });
+
+  test('is lent only when there is no better one', async () => {
+    const { clock, pool, borrow, borrowUp } = await loaded();
+    const openers = [borrow('opens one'), borrow('opens another')];
+    for (const { request } of openers) request.loan!.release();
+    await clock.flush();
+    pool(1).idleWorkers = 0;
+    const leases = [borrowUp('a'), borrowUp('b')].map(({ request }) => request.loan?.terms.id);
+    expect(leases).toEqual(['leasepool-1-lease-3', 'leasepool-2-lease-4']);
+  });
+});
+
+describe('S33 who needs workers', () => {
+  async function starting(maxPools: number) {
+    const setting = await setup({ maxPools, minPools: 1 });
+    setting.backend.comeUp = false;
+    return setting;
+  }
+
+  test('gets a pool that is up, or waits for the first to come up or to become free', async () => {
+    const { clock, backend, lender, borrowUp } = await starting(2);
+    const first = borrowUp('a');
+    const second = borrowUp('b');
+    expect([first.request.told, second.request.told, backend.all.length]).toEqual([['granted'], [], 2]);
+    first.request.loan!.release();
+    expect(second.request.loan?.terms.id).toBe('leasepool-1-lease-2');
+    const third = borrowUp('c');
+    expect([third.request.told, lender.waiting, backend.all.length]).toEqual([[], 1, 2]);
+    backend.last.isUp.resolve();
+    await clock.flush();
+    expect(third.request.loan?.terms.id).toBe('leasepool-2-lease-3');
+  });
+
+  test('has as many pools opened as it wants, once, and as there may be', async () => {
+    const { backend, lender, borrowUp } = await starting(4);
+    borrowUp('holder');
+    const { request, leave } = borrowUp('a', 2);
+    expect(backend.all.length).toBe(3);
+    lender.wantsMore();
+    expect(backend.all.length).toBe(3);
+    request.wants = 9;
+    lender.wantsMore();
+    expect(backend.all.length).toBe(4);
+    leave();
+    expect(lender.waiting).toBe(0);
+  });
+
+  test('M2 holds up nobody who does not: that one gets the pool that is coming up, and another is opened', async () => {
+    const { clock, backend, lender, borrow, borrowUp } = await starting(3);
+    borrowUp('holder');
+    const grinder = borrowUp('a');
+    expect([backend.all.length, lender.canLend]).toEqual([2, true]);
+    const direct = borrow('b');
+    expect(direct.request.loan?.terms.id).toBe('leasepool-2-lease-2');
+    expect(backend.all.length).toBe(3);
+    expect(borrow('c').request.told).toEqual(['granted']);
+    const last = borrow('d');
+    expect([last.request.told, lender.canLend, lender.waiting]).toEqual([[], false, 2]);
+    for (const executor of backend.all) executor.isUp.resolve();
+    await clock.flush();
+    direct.request.loan!.release();
+    expect([grinder.request.told, last.request.told]).toEqual([['granted'], []]);
+  });
+
+  test('M2 is served in its turn, before those who came later and after those who came before', async () => {
+    const { borrow, borrowUp } = await setup();
+    const holder = borrow('holder');
+    const line = [borrow('a'), borrowUp('b'), borrow('c'), borrowUp('d')];
+    let last = holder;
+    for (const next of line) {
+      last.request.loan!.release();
+      expect(next.request.told).toEqual(['granted']);
+      last = next;
+    }
+  });
+
+  test('gets no pool whose workers have all ended, until one is up again', async () => {
+    const { clock, backend, lender, pool, borrow, borrowUp } = await loaded();
+    borrow('opens it').request.loan!.release();
+    await clock.flush();
+    pool(0).workersUp = 0;
+    expect(lender.hasIdlePool(() => {})).toBe(false);
+    const { request } = borrowUp('a');
+    expect([request.told, backend.all.length]).toEqual([[], 1]);
+    pool(0).workersUp = 1;
+    pool(0).onWorkerFreed();
+    expect(request.loan?.terms.id).toBe('leasepool-1-lease-2');
+  });
+
+  test('M2 leaves that pool to whoever waits for its workers', async () => {
+    const { clock, pool, borrow, borrowUp } = await loaded();
+    borrow('opens it').request.loan!.release();
+    await clock.flush();
+    pool(0).workersUp = 0;
+    const { request } = borrowUp('a');
+    expect(borrow('b').request.loan?.terms.id).toBe('leasepool-1-lease-2');
+    expect(request.told).toEqual([]);
+    await clock.flush();
+    expect(request.loan?.terms.id).toBe('leasepool-2-lease-3');
+  });
+
+  test('is told of a worker of its pool that may be free, and nobody else is', async () => {
+    const { pool, borrow } = await loaded();
+    const [first, second] = [borrow('a').request, borrow('b').request];
+    pool(1).onWorkerFreed();
+    expect([first.told, second.told]).toEqual([['granted'], ['granted', 'worker freed']]);
+  });
+
+  test('M6 waits out a break, and then has a pool opened again', async () => {
+    const { clock, backend, borrowUp, lender } = await starting(2);
+    const holder = borrowUp('holder');
+    const { request } = borrowUp('a');
+    backend.last.break(new BrokenExecutorError('worn out'));
+    await clock.flush();
+    expect([request.told, backend.all.length]).toEqual([[], 2]);
+    await clock.advance(5000);
+    expect([request.told, backend.all.length, lender.waiting]).toEqual([[], 3, 1]);
+    holder.request.loan!.release();
+    expect(request.told).toEqual(['granted']);
+  });
+
+  test('M7 is refused when the manager stops', async () => {
+    const { clock, lender, borrowUp } = await starting(2);
+    borrowUp('holder');
+    const { request } = borrowUp('a');
+    lender.refuseWaiters(stopped);
+    expect([request.error?.message, lender.waiting, clock.keepsAlive]).toEqual(['stopped', 0, false]);
+  });
+});
+
 describe('M4 a loan', () => {
   test('expires softly, then for good after the grace', async () => {
     const { clock, lender, borrow } = await setup({ checkIntervalSeconds: 1e6 });
@@ -309,6 +475,21 @@ describe('M6 when a pool breaks', () => {
     backend.last.giveBack(error);
     await clock.flush();
     expect(pools.ledger.total).toBe(0);
+  });
+
+  test('N3 whose workers cannot be ended, and none may be opened, who waits or comes is told why', async () => {
+    const { clock, backend, borrow } = await setup({ maxPools: 1 });
+    const { request } = borrow('a');
+    request.loan!.submit(newJobs(1));
+    const waiter = borrow('waiter');
+    backend.last.leftBehind = new Promise(() => {});
+    backend.last.break(error);
+    await clock.flush();
+    expect(waiter.request.error).toBeInstanceOf(BrokenExecutorError);
+    expect(borrow('while it drains').request.error).toBeInstanceOf(BrokenExecutorError);
+    backend.last.finish();
+    await clock.advance(60_000);
+    expect(borrow('later').request.error).toBeInstanceOf(BrokenExecutorError);
   });
 
   test('others keep their loans', async () => {

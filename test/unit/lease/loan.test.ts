@@ -22,6 +22,8 @@ class Holder implements LoanHolder {
     this.withdrawn++;
   }
 
+  workerFreed(): void {}
+
   loanIdle(): void {
     this.told.push('idle');
   }

@@ -5,6 +5,7 @@ import { BrokenExecutorError } from '../../../src/ground/errors.ts';
 import type { ManagedPool } from '../../../src/lease/managed-pool.ts';
 import { type LeasedExecutorManagerOptions, readManagerOptions } from '../../../src/lease/manager-options.ts';
 import { Pools } from '../../../src/lease/pools.ts';
+import { Deferred } from '../../support/deferred.ts';
 import { keepingLogger } from '../../support/executor-options.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type FakeExecutor, FakePools } from '../../support/fake-executor.ts';
@@ -20,6 +21,8 @@ function setup(options: LeasedExecutorManagerOptions = {}) {
   const told: string[] = [];
   const pools: Pools = new Pools(settings, backend, clock, deadlines, {
     poolFree: () => void told.push('free'),
+    poolsResized: () => {},
+    workerFreed: (pool) => void told.push(`${pool.name} has a free worker`),
     poolBroke: (pool) => void told.push(`${pool.name} broke`),
   });
   const counts = (): object => {
@@ -38,6 +41,16 @@ async function started(options: LeasedExecutorManagerOptions = {}) {
   await setting.clock.flush();
   setting.told.length = 0;
   return setting;
+}
+
+/** The pool has a worker that cannot be ended. @returns what ends it after all */
+function leaveBehind(executor: FakeExecutor): () => void {
+  const ended = new Deferred();
+  executor.leftBehind = ended.promise;
+  return () => {
+    executor.leftBehind = undefined;
+    ended.resolve();
+  };
 }
 
 /** How the promise stands. */
@@ -292,6 +305,55 @@ describe('M6 a pool that breaks', () => {
     expect(backend.all).toHaveLength(1);
     await clock.advance(4000);
     expect([backend.all.length, counts()]).toEqual([2, { starting: 0, available: 1, leased: 0, closing: 0 }]);
+  });
+
+  test('M1 N3 because its workers cannot be ended counts until they have, and another is opened at once where it may', async () => {
+    const { clock, backend, pools, told, counts } = await started({ maxPools: 2 });
+    const first = pools.lend()!;
+    const ended = leaveBehind(backend.all[0]);
+    backend.all[0].break(new BrokenExecutorError('stuck'));
+    await clock.flush();
+    expect([pools.refusal, pools.canLend]).toEqual([undefined, true]);
+    pools.takeBack(first, false);
+    await clock.flush();
+    expect(counts()).toEqual({ starting: 0, available: 0, leased: 0, closing: 1 });
+    expect(pools.lend()?.name).toBe('leasepool-2');
+    expect([pools.lend(), pools.refusal]).toEqual([undefined, undefined]);
+    told.length = 0;
+    ended();
+    await clock.flush();
+    expect([told, counts()]).toEqual([['free'], { starting: 0, available: 0, leased: 1, closing: 0 }]);
+    expect(pools.lend()?.name).toBe('leasepool-3');
+  });
+
+  test('N3 because its workers cannot be ended, and holds the last place, is the reason why no other is opened', async () => {
+    const { clock, backend, pools } = await started();
+    const pool = pools.lend()!;
+    const ended = leaveBehind(backend.last);
+    const error = new BrokenExecutorError('stuck');
+    backend.last.break(error);
+    await clock.flush();
+    const refusal = { code: 'ERR_LEASEPOOL_BROKEN_EXECUTOR', cause: error };
+    expect(pools.refusal).toMatchObject(refusal);
+    pools.takeBack(pool, false);
+    await clock.advance(60_000);
+    expect([pools.canLend, pools.ledger.total]).toEqual([false, 1]);
+    expect(pools.refusal).toMatchObject(refusal);
+    ended();
+    await clock.flush();
+    expect([pools.canLend, pools.refusal]).toEqual([true, undefined]);
+  });
+
+  test('M6 because its workers neither come up nor can be ended keeps new ones from being opened for 5 s', async () => {
+    const { clock, backend, pools } = setup({ maxPools: 2 });
+    backend.comeUp = false;
+    const starting = watched(pools.start());
+    leaveBehind(backend.last);
+    backend.last.break(new BrokenExecutorError('stuck'));
+    await clock.flush();
+    expect([starting.state, pools.canLend]).toEqual(['rejected', false]);
+    await clock.advance(5_000);
+    expect(pools.canLend).toBe(true);
   });
 
   test('while it closes is not news', async () => {

@@ -16,7 +16,14 @@ function setup() {
     hardExpiresAtMs: 16_000,
   };
   const loan = new Loan(terms, executor, { loanEnded: () => {} });
-  loan.holder = { jobOutcome() {}, jobWithdrawn() {}, loanIdle() {}, loanExpired() {}, loanLost() {} };
+  loan.holder = {
+    jobOutcome() {},
+    jobWithdrawn() {},
+    workerFreed() {},
+    loanIdle() {},
+    loanExpired() {},
+    loanLost() {},
+  };
   return { loan, executor };
 }
 

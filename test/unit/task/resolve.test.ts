@@ -23,6 +23,15 @@ describe('T2: what a task is on its way to a worker', () => {
     expect(resolveTask(twice)).toBe(resolved);
   });
 
+  it('S39 whatever somebody has given all objects', () => {
+    Object.defineProperty(Object.prototype, 'reason', { value: 'polluted', configurable: true });
+    try {
+      expect(resolveTask((x: number) => x * 3)).toMatchObject({ kind: 'source' });
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'reason');
+    }
+  });
+
   it('a reference written by hand is a reference, also as a path', () => {
     expect(resolveTask({ module, name: 'square' })).toBe(resolveTask(square));
     expect(resolveTask(Object.freeze({ module: import.meta.filename, name: 'square' }))).toBe(
@@ -97,7 +106,7 @@ describe('N7: what is no task', () => {
   it('a function that cannot be sent says what it uses, and what to do', () => {
     const scale = evaluate('((factor) => { const scale = (x) => x * factor; return scale; })(2)');
     expect(() => resolveTask(scale)).toThrow(
-      "cannot run 'scale' in another thread: it uses 'factor' from the scope around it. Pass what it needs as arguments, " +
+      "cannot run 'scale' in a worker: it uses 'factor' from the scope around it. Pass what it needs as arguments, " +
         'or put it into a module of its own and name it there: defineTasks(import.meta.url, { scale }).',
     );
     expect(() => resolveTask(scale)).toThrow(
@@ -111,7 +120,7 @@ describe('N7: what is no task', () => {
 
   it('one without a name is shown', () => {
     const task = evaluate('((factor) => (x) =>   x * factor)(1)');
-    expect(() => resolveTask(task)).toThrow('cannot run `(x) => x * factor` in another thread');
+    expect(() => resolveTask(task)).toThrow('cannot run `(x) => x * factor` in a worker');
     expect(() => resolveTask(task)).toThrow('defineTasks(import.meta.url, { … })');
   });
 

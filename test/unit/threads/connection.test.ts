@@ -92,7 +92,7 @@ test('answers settle their calls, whatever their order; one that nobody waits fo
   await turns();
   owner.reply({ id: second.id, status: 'fulfilled', value: 'second' });
   owner.reply({ id: 99, status: 'fulfilled', value: 'nobody' });
-  owner.reply({ id: first.id, status: 'cancelled', thrown: { kind: 'value', value: 'why' } });
+  owner.reply({ id: first.id, status: 'cancelled', thrown: { value: 'why' } });
   expect(second.result()).toBe('second');
   expect(first.exception()).toMatchObject({ code: 'ABORT_ERR', cause: 'why', taskName: 'resize' });
 });

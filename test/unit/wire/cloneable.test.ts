@@ -66,6 +66,31 @@ describe('S30 the part that cannot be copied', () => {
     expect(blame('it', value)).toBe(path);
   });
 
+  test('is found where the value leads back to itself', () => {
+    class Node {
+      parent: unknown;
+      children: unknown[] = [];
+      readonly onChange: unknown;
+      constructor(parent: unknown, onChange?: unknown) {
+        this.parent = parent;
+        this.onChange = onChange;
+      }
+    }
+    const root = new Node(undefined);
+    root.children = [new Node(root), new Node(root, bad)];
+    expect(blame('it', { root, again: root })).toBe('it.root.children[1].onChange');
+    expect(blame('it', new Map([['key', root]]))).toBe('it.get(key).children[1].onChange');
+  });
+
+  test('is none of an error, which travels in a way of its own', () => {
+    const error = Object.assign(new Error('fine', { cause: bad }), { bad });
+    expect(blame('it', { error, bad })).toBe('it.bad');
+  });
+
+  test('is named as a property where it stands beside the elements of an array', () => {
+    expect(blame('it', Object.assign([1], { bad }))).toBe('it.bad');
+  });
+
   test('may be a getter that throws', () => {
     const value = {
       fine: 1,
@@ -110,18 +135,43 @@ describe('the error for it', () => {
     const error = notCloneable('args', [{ f: bad }], cause);
     expect(error).toBeInstanceOf(NotCloneableError);
     expect(error).toMatchObject({ path: 'args[0].f', cause });
-    expect(error.message).toBe('args[0].f cannot be copied to another thread: function could not be cloned');
+    expect(error.message).toBe('args[0].f cannot be copied: function could not be cloned');
+  });
+
+  test('shows of the source of a function what tells which one it is', () => {
+    const refusal = (source: string): Error => {
+      try {
+        structuredClone((0, eval)(source));
+      } catch (error) {
+        return error as Error;
+      }
+      throw new Error('it was cloned');
+    };
+    const long = notCloneable('result', bad, refusal(`(value) => {\n${'  value++;\n'.repeat(9)}\n}`));
+    expect(long.message).toBe('result cannot be copied: (value) => {… could not be cloned.');
+    expect(long.cause).toBeInstanceOf(DOMException);
+    expect(long.cause).toMatchObject({
+      name: 'DataCloneError',
+      message: '(value) => {… could not be cloned.',
+    });
+    const wide = notCloneable('result', bad, new Error(`${'x'.repeat(1000)} could not be cloned.`));
+    expect(wide.message).toMatch(/^result cannot be copied: x{200}… could not be cloned\.$/);
+    const short = refusal('() => 1');
+    expect(notCloneable('result', bad, short)).toMatchObject({
+      message: 'result cannot be copied: () => 1 could not be cloned.',
+      cause: short,
+    });
   });
 
   test('says what when no part is to blame', () => {
     const error = notCloneable('result', { fine: 1 }, new Error('out of stack'));
     expect(error.path).toBeUndefined();
-    expect(error.message).toBe('result cannot be copied to another thread: out of stack');
+    expect(error.message).toBe('result cannot be copied: out of stack');
   });
 
   test('does without a reason when that is no error, or does not tell', () => {
     for (const cause of ['text', undefined, null, new Error('')])
-      expect(notCloneable('result', 1, cause).message).toBe('result cannot be copied to another thread');
+      expect(notCloneable('result', 1, cause).message).toBe('result cannot be copied');
   });
 
   test('survives a cause whose message cannot be read', () => {
@@ -131,6 +181,6 @@ describe('the error for it', () => {
         throw new Error('trap');
       },
     });
-    expect(notCloneable('result', 1, cause).message).toBe('result cannot be copied to another thread');
+    expect(notCloneable('result', 1, cause).message).toBe('result cannot be copied');
   });
 });

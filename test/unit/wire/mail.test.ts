@@ -19,6 +19,7 @@ class Line {
 
   #end(queue: Frame<string>[]): Mail<string, string> {
     return new Mail({
+      isItem: (value): value is string => typeof value === 'string',
       post: (frame) => {
         if (frame.items.some((item) => item.startsWith('!copy'))) throw new Error('cannot be copied');
         this.posted++;
@@ -89,11 +90,14 @@ describe('a frame', () => {
   test('is kept only until the other side is known to have it, also when that has nothing to send', async () => {
     let frames = 0;
     const none = (): never => expect.unreachable();
+    const isItem = (value: unknown): value is object => typeof value === 'object';
     const receiver: Mail<object, object> = new Mail({
+      isItem,
       post: (frame) => void (frames++, sender.receive(frame)),
       undeliverable: none,
     });
     const sender: Mail<object, object> = new Mail({
+      isItem,
       post: (frame) => void receiver.receive(frame),
       undeliverable: none,
     });
@@ -105,4 +109,29 @@ describe('a frame', () => {
     await untilCollected(sent.slice(0, -16), 'items that have arrived');
     expect(frames).toBeLessThanOrEqual(100 / 8);
   });
+});
+
+test('S13 what is no frame of items is ignored, and disturbs none', () => {
+  const line = new Line();
+  line.a.send(['1']);
+  const frame = { arrived: 1, unreadable: undefined, items: [] };
+  const garbage = [
+    undefined,
+    null,
+    1n,
+    'frame',
+    [],
+    {},
+    { ...frame, arrived: -1 },
+    { ...frame, arrived: NaN },
+    { ...frame, unreadable: 'x' },
+    { ...frame, items: undefined },
+    { ...frame, items: { length: 1 } },
+    { ...frame, items: ['1', 2] },
+  ];
+  for (const each of garbage) expect(line.a.receive(each)).toEqual([]);
+  line.deliver();
+  line.b.send(['x']);
+  line.deliver();
+  expect(line.arrived).toEqual({ a: ['x'], b: ['1'] });
 });

@@ -108,6 +108,8 @@ describe('calls in frames', () => {
       arity: 1,
       args: [1, 2, 3],
       trees: undefined,
+      errors: undefined,
+      isPlain: true,
       copies: undefined,
       timed: undefined,
       beginBefore: undefined,
@@ -164,6 +166,17 @@ describe('N11 an object given to two calls', () => {
     const [first, second] = reader()(structuredClone(frame)).map(({ args }) => args[1]);
     expect(first).toEqual(config);
     expect(first).not.toBe(second);
+  });
+
+  test('is to be copied when only its memory is the same', () => {
+    const memory = new ArrayBuffer(8);
+    const calls = [new Uint8Array(memory), new Uint16Array(memory), memory, new Uint8Array(memory, 0, 4)];
+    const frame = pack(
+      calls.map((argument) => call(tasks[0], [argument])),
+      0,
+      new TaskNumbers(),
+    );
+    expect(frame.copies).toEqual([1, 2]);
   });
 
   test('stays one for a call that gets it twice', () => {

@@ -2,7 +2,13 @@ import vm from 'node:vm';
 import * as namespace from 'node:vm';
 import fc from 'fast-check';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { company } from '../../support/odd-values.ts';
+import { cloneOf, describeValue, make } from '../../tasks/odd-values.js';
 import { noSnapshot, packTrees, snapshot, unpackTrees } from '../../../src/wire/trees.ts';
+
+function refuse(): never {
+  throw new Error('a setter');
+}
 
 function argumentsOfThis(): unknown {
   return arguments;
@@ -62,15 +68,19 @@ describe('S3 a snapshot of a result', () => {
     expect(snapshot(value)).toBe(noSnapshot);
   });
 
-  test('is its own, whatever a getter takes a snapshot of meanwhile', () => {
-    const nosy = {
+  test('S39 is not made of what has a getter, which has not run then', () => {
+    let reads = 0;
+    const counting = {
       get a() {
-        snapshot({ other: [1, 2, 3] });
-        return 'a';
+        return ++reads;
       },
+      b: 1,
     };
-    snapshot({ a: 'before' });
-    expect(snapshot(nosy)).toEqual({ a: 'a' });
+    snapshot({ a: 0, b: 1 });
+    expect(snapshot(counting)).toBe(noSnapshot);
+    expect(snapshot([counting])).toBe(noSnapshot);
+    expect(snapshot(Object.defineProperty([1, 2], 0, { get: () => ++reads }))).toBe(noSnapshot);
+    expect(reads).toBe(0);
   });
 
   test('is not made of what meets itself again: an identity would be lost', () => {
@@ -158,18 +168,22 @@ describe('values in a message', () => {
     expect(keys.mock.calls.filter(([value]) => values.includes(value as never))).toEqual([]);
   });
 
-  test('whose getters look at other values meanwhile are not confused by it', () => {
-    const nosy = {
-      get a() {
-        travel([1, 2, 3, 4].map(item));
-        return 'a';
-      },
-      b: { c: 'c' },
+  test('S39 whose getters count are read once, each in its turn', () => {
+    const counting = (): object => {
+      let reads = 0;
+      return {
+        get a() {
+          return ++reads;
+        },
+        get b() {
+          return { read: ++reads };
+        },
+      };
     };
-    expect(travel([nosy, nosy, nosy, item(1)])).toEqual([
-      ...new Array(3).fill({ a: 'a', b: { c: 'c' } }),
-      item(1),
-    ]);
+    const usual = { a: 0, b: { read: 0 } };
+    expect(travel([usual, counting(), usual, counting(), counting()])).toEqual(
+      [0, 1, 0, 1, 1].map((first) => (first === 0 ? usual : { a: 1, b: { read: 2 } })),
+    );
   });
 
   test('arrive as structured clones do (property)', () => {
@@ -191,6 +205,46 @@ describe('values in a message', () => {
         expect(travel(values, sizes)).toStrictEqual(each.flatMap((group) => structuredClone(group)));
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test.each<[string, PropertyDescriptor]>([
+    ['a setter', { get: () => 'of the prototype', set: () => {} }],
+    ['a setter that throws', { set: refuse }],
+    ['a value that cannot be changed', { value: 'of the prototype', writable: false }],
+  ])('S39 arrive whatever prototypes have at their keys: %s', (_, descriptor) => {
+    const values = [1, 2, 3, 4].map((a) => ({ a, toString: 'x', list: [a, { a }] }));
+    const packed = packTrees(values);
+    expect(packed.trees!.shapeOf).toBe(1);
+    const arrived = structuredClone(packed);
+    for (const prototype of [Object.prototype, Array.prototype])
+      for (const key of ['a', 'list', 'blank', 'parts'])
+        Object.defineProperty(prototype, key, { ...descriptor, configurable: true });
+    let unpacked: readonly unknown[];
+    let copy: unknown;
+    try {
+      unpacked = unpackTrees(arrived);
+      copy = snapshot(values[0]);
+    } finally {
+      for (const prototype of [Object.prototype, Array.prototype])
+        for (const key of ['a', 'list', 'blank', 'parts']) Reflect.deleteProperty(prototype, key);
+    }
+    expect(unpacked).toStrictEqual(values);
+    expect(copy).toStrictEqual(values[0]);
+  });
+
+  test('S39 are, alone and in company, what structured clone makes of them, odd as they may be (property)', () => {
+    fc.assert(
+      fc.property(company, (recipes) => {
+        const cloneable = recipes.filter((recipe) => cloneOf(recipe) !== undefined);
+        const arrived = travel(cloneable.map((recipe) => make(recipe)));
+        expect(arrived.map(describeValue)).toEqual(cloneable.map(cloneOf));
+        for (const recipe of recipes) {
+          const copy = snapshot(make(recipe));
+          if (copy !== noSnapshot) expect(describeValue(copy)).toBe(cloneOf(recipe));
+        }
+      }),
+      { numRuns: 250 },
     );
   });
 });

@@ -354,9 +354,7 @@ describe('N7: source text in a worker', () => {
         freeVariables: ['factor'],
         cause: error,
       });
-      expect((explained as Error).message).toContain(
-        "cannot run 'scale' in another thread: it uses 'factor'",
-      );
+      expect((explained as Error).message).toContain("cannot run 'scale' in a worker: it uses 'factor'");
     }
   });
 

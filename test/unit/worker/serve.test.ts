@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type * as Clock from '../../../src/ground/clock.ts';
 import { AsyncTaskError, TaskReferenceError, TimeoutError } from '../../../src/ground/errors.ts';
 import { move } from '../../../src/task/move.ts';
@@ -13,6 +13,7 @@ import type { ResolvedTask } from '../../../src/wire/reference.ts';
 import type { TaskLoader } from '../../../src/worker/load.ts';
 import { Server, type ServerOptions } from '../../../src/worker/serve.ts';
 import { Deferred } from '../../support/deferred.ts';
+import { until } from '../../support/until.ts';
 
 /** The time that the loop sees; jobs move it on. */
 const time = vi.hoisted(() => ({ now: 0 }));
@@ -41,13 +42,21 @@ const taking =
     return result;
   };
 
-interface Setup extends Partial<Pick<ServerOptions, 'asyncTasks' | 'surround'>> {
+interface Setup extends Partial<Pick<ServerOptions, 'asyncTasks' | 'surround' | 'leave'>> {
   readonly find?: (task: ResolvedTask, run: AnyFunction) => AnyFunction | Promise<AnyFunction>;
   readonly printing?: () => Promise<void> | undefined;
+  readonly afterInput?: () => Promise<void>;
 }
 
 /** A server whose host is the test: what is posted is copied as a message port copies it. */
-function setup({ find = (_, run) => run, printing, asyncTasks = 'await', surround }: Setup = {}) {
+function setup({
+  find = (_, run) => run,
+  printing,
+  afterInput,
+  asyncTasks = 'await',
+  surround,
+  leave,
+}: Setup = {}) {
   const posted: WorkerFrame[] = [];
   const progress = new ProgressWords();
   const numbers = new TaskNumbers();
@@ -74,11 +83,13 @@ function setup({ find = (_, run) => run, printing, asyncTasks = 'await', surroun
       post: (frame, transfer) =>
         void posted.push(structuredClone(frame, { transfer: transfer as ArrayBuffer[] })),
       ...(printing && { printing }),
+      ...(afterInput && { afterInput }),
     },
     asyncTasks,
     progress,
     loader: loader as unknown as TaskLoader,
     ...(surround && { surround }),
+    ...(leave && { leave }),
   });
 
   const pack = (calls: readonly Call[], answered = 0): CallFrame => {
@@ -505,17 +516,57 @@ describe('N4 a job that returns a promise', () => {
 });
 
 describe('T5 a module that', () => {
-  test('is being loaded holds the worker, as a running job does', async () => {
+  test('is being loaded holds the worker, and its call begins after that', async () => {
     const { promise, resolve } = new Deferred<AnyFunction>();
     const setting = setup({ find: () => promise });
     const run = taking(0);
     setting.send({ run }, { run });
     await setImmediate();
-    expect(setting.progress.stateOf(0)).toBe('begun');
-    expect(setting.outcomes).toEqual([]);
+    expect(setting.progress.stateOf(0)).toBe('queued');
+    expect([setting.posted, setting.outcomes]).toEqual([[{ loading: 0 }], []]);
     resolve(run);
     await setImmediate();
     expect(setting.outcomes).toEqual(['done', 'done']);
+    expect(setting.posted[1]).toEqual({ loading: undefined });
+  });
+
+  test('is being loaded uses up no time of its call, nor does that take a measure of it', async () => {
+    const { promise, resolve } = new Deferred<AnyFunction>();
+    const setting = setup({ find: () => promise });
+    setting.send({ run: taking(30), timeoutSeconds: 1 });
+    await setImmediate();
+    time.now += 5_000;
+    resolve(taking(30));
+    await setImmediate();
+    expect(setting.progress.runningMs(time.now)).toBe(30);
+    expect(setting.posted.at(-1)).toMatchObject({ first: 0, workMs: 30 });
+  });
+
+  test('S27 is being loaded for a call that is taken back is not in vain', async () => {
+    const { promise, resolve } = new Deferred<AnyFunction>();
+    const find = vi.fn(() => promise);
+    const setting = setup({ find });
+    const run = vi.fn();
+    setting.send({ run }, { run });
+    await setImmediate();
+    expect(setting.progress.takeBack(0)).toBe(true);
+    resolve(run);
+    await setImmediate();
+    expect([run.mock.calls.length, find.mock.calls.length]).toEqual([1, 1]);
+    expect(setting.messages).toEqual([[0], [1]]);
+  });
+
+  test('N3 is being loaded until it is too late for its call to begin', async () => {
+    const { promise, resolve } = new Deferred<AnyFunction>();
+    const setting = setup({ find: () => promise });
+    const run = vi.fn();
+    setting.send({ run, beginBeforeMs: time.now + 1_000 }, { run });
+    await setImmediate();
+    time.now += 1_001;
+    resolve(run);
+    await setImmediate();
+    expect(setting.outcomes).toEqual([expect.any(TimeoutError), undefined]);
+    expect(run).toHaveBeenCalledTimes(1);
   });
 
   test.each([
@@ -602,11 +653,33 @@ describe('S30 calls this worker could not read', () => {
     setting.send({ run, args: [0] });
     setting.posted.length = 0;
     setting.pack([{ run, args: [1] }]); // Never arrives.
-    setting.server.unreadable();
+    setting.server.unreadable(new RangeError('too deep'));
     setting.send({ run, args: [2] });
-    setting.server.unreadable();
-    expect(setting.posted).toEqual([{ unreadFrom: 1 }]);
+    setting.server.unreadable(new RangeError('too deep'));
+    expect(setting.posted).toEqual([{ unreadFrom: 1, why: 'too deep' }]);
     expect(run).toHaveBeenCalledTimes(1);
+  });
+
+  test('S39 are those of which it can make nothing, too, whatever was sent before', () => {
+    const setting = setup();
+    const run = (value: number): number => value;
+    setting.send({ run, args: [0] });
+    const frame = setting.pack([{ run, args: [1] }]);
+    setting.server.receive({ ...frame, trees: { count: 1, shapes: [], shapeOf: 1 } });
+    expect(setting.posted.at(-1)).toMatchObject({ unreadFrom: 1, why: expect.stringMatching(/./) });
+    setting.server.receive({ againFrom: 1 });
+    setting.server.receive(frame);
+    expect(setting.outcomes).toEqual([0, 1]);
+  });
+
+  test('S39 are told from other messages by their own fields', () => {
+    const setting = setup();
+    const frame = setting.pack([{ run: (value: number): number => value, args: [1] }]);
+    for (const field of ['resendFrom', 'againFrom'])
+      Object.defineProperty(Object.prototype, field, { value: 0, configurable: true });
+    setting.server.receive(frame);
+    for (const field of ['resendFrom', 'againFrom']) Reflect.deleteProperty(Object.prototype, field);
+    expect(setting.outcomes).toEqual([1]);
   });
 
   test('are made when they come again', () => {
@@ -614,12 +687,68 @@ describe('S30 calls this worker could not read', () => {
     const run = (value: number): number => value;
     setting.send({ run, args: [0] });
     const lost = setting.pack([{ run, args: [1] }]);
-    setting.server.unreadable();
+    setting.server.unreadable(new RangeError('too deep'));
     setting.server.receive({ againFrom: 1 });
     setting.server.receive(lost);
     setting.send({ run, args: [2] });
     expect(setting.outcomes).toEqual([0, 1, 2]);
-    setting.server.unreadable();
-    expect(setting.posted.at(-1)).toEqual({ unreadFrom: 3 });
+    setting.server.unreadable(new RangeError('too deep'));
+    expect(setting.posted.at(-1)).toEqual({ unreadFrom: 3, why: 'too deep' });
+  });
+});
+
+describe('a worker that is asked to end', () => {
+  test('W3 leaves', () => {
+    const leave = vi.fn();
+    const { server } = setup({ leave });
+    server.receive({ end: true });
+    expect(leave).toHaveBeenCalledOnce();
+  });
+
+  test('S39 is not one that only finds the word on Object.prototype', () => {
+    const leave = vi.fn();
+    const setting = setup({ leave });
+    Object.defineProperty(Object.prototype, 'end', { value: 1, configurable: true, writable: true });
+    onTestFinished(() => void Reflect.deleteProperty(Object.prototype, 'end'));
+    setting.send({ run: () => 'answered' });
+    expect([setting.outcomes, leave.mock.calls]).toEqual([['answered'], []]);
+  });
+});
+
+describe('W5 where input has to be taken in first', () => {
+  /** A server, and how often it has waited for that. */
+  function setupWaiting(options: Setup = {}) {
+    const afterInput = vi.fn(() => setImmediate() as Promise<void>);
+    const setting = setup({ ...options, afterInput });
+    return { setting, waits: (): number => afterInput.mock.calls.length };
+  }
+
+  test('a call that may be slow waits, and those that have come meanwhile run with it', async () => {
+    const { setting, waits } = setupWaiting();
+    const run = taking(0.1);
+    setting.send({ run }, { run });
+    setting.send({ run });
+    expect([setting.messages, waits()]).toEqual([[], 1]);
+    await until(() => setting.outcomes.length === 3);
+    expect(waits()).toBe(1);
+  });
+
+  test('calls that are known to be short do not', async () => {
+    const { setting, waits } = setupWaiting();
+    const [short, other] = [taking(0.1), taking(0.1)];
+    setting.sendMany(short, 16);
+    await until(() => setting.outcomes.length === 16);
+    setting.send({ run: short });
+    expect([setting.outcomes.length, waits()]).toEqual([17, 1]);
+    setting.send({ run: short }, { run: other });
+    expect([setting.outcomes.length, waits()]).toEqual([18, 2]);
+    await until(() => setting.outcomes.length === 19);
+  });
+
+  test('a call waits again behind one that has been waited for', async () => {
+    const { setting, waits } = setupWaiting();
+    setting.send({ run: () => setImmediate() }, { run: taking(0.1) });
+    await until(() => setting.outcomes.length === 2);
+    expect(waits()).toBe(2);
   });
 });

@@ -1,0 +1,21 @@
+/** Why a manager opens no pool just now. */
+
+import { BrokenExecutorError } from '../ground/errors.ts';
+import type { Ledger } from './ledger.ts';
+import type { ManagedPool } from './managed-pool.ts';
+
+/** A pool broke a moment ago; the next one would probably break as well. */
+export function recentBreak(brokenBy: Error | undefined): BrokenExecutorError {
+  const message = `no pool is opened just after one broke: ${brokenBy?.message}`;
+  return new BrokenExecutorError(message, { cause: brokenBy });
+}
+
+/** Broken pools whose workers cannot be ended hold all places; `undefined` when there is no such pool. */
+export function stuckBreak(ledger: Ledger<ManagedPool>): BrokenExecutorError | undefined {
+  const stuck = ledger
+    .in('leased', 'closing')
+    .find(({ brokenBy, executor }) => brokenBy !== undefined && executor.leftBehind !== undefined);
+  if (stuck === undefined) return undefined;
+  const message = `no pool can be opened before workers of one that broke have ended: ${stuck.brokenBy!.message}`;
+  return new BrokenExecutorError(message, { cause: stuck.brokenBy });
+}
