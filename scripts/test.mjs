@@ -2,7 +2,7 @@
 import { runGroup, runScript, runSuites } from './steps.mjs';
 import { preparations, suites } from './suites.mjs';
 
-const checks = [...preparations.fast, 'format:check', 'lint', 'types', 'unused', 'shape'];
+const checks = [...preparations.fast, 'format:check', 'lint', 'types', 'unused', 'shape', 'subjects'];
 
 const groups = {
   check: { scripts: checks, suites: ['unit'] },
