@@ -48,9 +48,9 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
     reason !== item.refusedWith && reason.message !== `job ${item.id}` && 'it is not its own error',
 };
 
-/** A result that could not be read has to be sent again, and its worker may not come to do that in time. */
-function endedBefore({ endedAtMs, wasUnreadable }: Item, ms: number): boolean {
-  return endedAtMs !== undefined && endedAtMs < ms && !wasUnreadable;
+/** A result that could not be read has to be sent again: its worker may die before it does that. */
+function endedBefore({ endedAtMs, wasUnreadable, lostWith }: Item, ms: number): boolean {
+  return endedAtMs !== undefined && endedAtMs < ms && !(wasUnreadable && lostWith !== undefined);
 }
 
 function canGoElsewhere(item: Item, { backend, poolsTakeBack }: World['plan']): boolean {

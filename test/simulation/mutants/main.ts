@@ -1,4 +1,4 @@
-/** npm run mutants -- [part of a name or file ...] [--seed 1] [--runs 500] [--sample N] [--record] */
+/** npm run mutants -- [part of a name or file ...] [--seed 1] [--runs 1500] [--sample N] [--record] */
 
 import { parseArgs } from 'node:util';
 import { keepRegression } from '../regressions.ts';
@@ -9,7 +9,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     seed: { type: 'string', default: '1' },
-    runs: { type: 'string', default: '500' },
+    runs: { type: 'string', default: '1500' },
     sample: { type: 'string' },
     record: { type: 'boolean', default: false },
   },

@@ -375,7 +375,8 @@ export const mutants: readonly Mutant[] = [
     name: 'a call is blamed for the end of a worker that was making another',
     file: 'executor/in-flight.ts',
     find: "if (call !== undefined && this.#progress.stateOf(index) !== 'queued') return [];",
-    replace: '',
+    replace:
+      "if (call !== undefined && this.#progress.stateOf(index) !== 'queued') return this.#chunks.at(-1)!.calls;",
   },
   {
     name: 'the mates of a job that is ended are lost',
