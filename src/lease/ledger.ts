@@ -72,9 +72,9 @@ export class Ledger<P> {
     this.#states.delete(pool);
   }
 
-  /** The pool to lend next, of those that are up: the one used last, so that the others may idle out. */
-  lendableUp(isUp: (pool: P) => boolean): P | undefined {
-    return this.in('available').findLast(isUp);
+  /** The pool to lend next, of those for which `isFit` holds: the one used last, so that the others may idle out. */
+  lendableIf(isFit: (pool: P) => boolean): P | undefined {
+    return this.in('available').findLast(isFit);
   }
 
   /** The pool to lend next to somebody who waits for its workers: the one used last; else one that is coming up. */

@@ -17,7 +17,7 @@ export interface LoanRequest {
   readonly owner: string | undefined;
   /** Waits for the pools there are when none is opened because one broke. */
   readonly waitsOutBreak: boolean;
-  /** Takes no pool that has no worker yet: meanwhile another may become free. */
+  /** Takes no pool without a worker that has nothing to do: meanwhile another may become free. */
   readonly needsWorkers: boolean;
   /** So many pools are to come up for it while it waits for one that is up. */
   readonly wants: number;
@@ -71,7 +71,7 @@ export class Lender implements LoanSource, LoanHost {
   readonly #deadlines: Deadlines;
   readonly #graceMs: number;
   readonly #waiters = new Waiters<Waiting>();
-  /** Those of the line that need workers: passed over while only pools that have none yet can be had. */
+  /** Those of the line that need workers: passed over while only pools that have none to spare can be had. */
   readonly #needingWorkers = new Waiters<Waiting>();
   readonly #loans = new Map<Loan, OpenLoan>();
   /** Want to know of a pool for which nobody waits. */
@@ -110,7 +110,7 @@ export class Lender implements LoanSource, LoanHost {
   }
 
   get #hasIdlePool(): boolean {
-    return this.waiting === 0 && this.#pools.hasIdle;
+    return this.waiting === 0 && this.#pools.canLendIdle;
   }
 
   lendable(limit: number): number {
@@ -160,7 +160,7 @@ export class Lender implements LoanSource, LoanHost {
     if (this.waiting === 0) return undefined;
     const { first } = this.#waiters;
     const needing = this.#needingWorkers.first;
-    if (needing !== undefined && this.#pools.canLendUp)
+    if (needing !== undefined && this.#pools.canLendIdle)
       return first !== undefined && first.number < needing.number ? this.#waiters : this.#needingWorkers;
     return first !== undefined && this.#pools.canLend ? this.#waiters : undefined;
   }
@@ -217,7 +217,7 @@ export class Lender implements LoanSource, LoanHost {
 
   /** @param sinceMs since when it has stood in line @returns `false` when there is nothing to lend */
   #serve(request: LoanRequest, sinceMs?: number): boolean {
-    const pool = request.needsWorkers ? this.#pools.lendUp() : this.#pools.lend();
+    const pool = request.needsWorkers ? this.#pools.lendIdle() : this.#pools.lend();
     if (pool === undefined) return false;
     const loan = this.#open(pool, request);
     this.#tellGranted(loan, pool, sinceMs);

@@ -37,7 +37,7 @@ export class ManagedPool {
    * cancelled goes on, and so does the loading of a module.
    */
   get isIdle(): boolean {
-    return this.isUp && loadOf(this.executor)?.idleWorkers !== 0;
+    return this.hasComeUp && loadOf(this.executor)?.idleWorkers !== 0;
   }
 
   /** Resolves when it is up, or with the reason when it never will be. */

@@ -86,14 +86,9 @@ export class Pools {
     return this.ledger.lendable() !== undefined || this.#mayOpen;
   }
 
-  /** Whether {@link lendUp} would give a pool. */
-  get canLendUp(): boolean {
-    return this.ledger.lendableUp(isUp) !== undefined;
-  }
-
-  /** Whether {@link lendUp} would give a pool with a worker that has nothing to do. */
-  get hasIdle(): boolean {
-    return this.ledger.lendableUp(isIdle) !== undefined;
+  /** Whether {@link lendIdle} would give a pool. */
+  get canLendIdle(): boolean {
+    return this.ledger.lendableIf(isIdle) !== undefined;
   }
 
   /** How many pools can be had, those that would have to be opened or come up first among them. */
@@ -118,15 +113,16 @@ export class Pools {
 
   /** A pool to lease, which may have to come up first; `undefined` when all are leased and no more may be opened now. */
   lend(): ManagedPool | undefined {
-    const free = this.#freeUp ?? this.ledger.lendable();
-    if (free !== undefined) this.ledger.move(free, 'leased');
+    const { ledger } = this;
+    const free = ledger.lendableIf(isIdle) ?? ledger.lendableIf(isUp) ?? ledger.lendable();
+    if (free !== undefined) ledger.move(free, 'leased');
     else if (this.#mayOpen) return this.#openPool('leased');
     return free;
   }
 
-  /** A pool to lease that can begin work now. */
-  lendUp(): ManagedPool | undefined {
-    const free = this.#freeUp;
+  /** A pool to lease with a worker that has nothing to do. */
+  lendIdle(): ManagedPool | undefined {
+    const free = this.ledger.lendableIf(isIdle);
     if (free !== undefined) this.ledger.move(free, 'leased');
     return free;
   }
@@ -193,10 +189,6 @@ export class Pools {
       .in('starting', 'available', 'leased')
       .map((pool) => this.#close(pool, timeoutSeconds));
     await Promise.all([...closing, ...this.#closings]);
-  }
-
-  get #freeUp(): ManagedPool | undefined {
-    return this.ledger.lendableUp(isIdle) ?? this.ledger.lendableUp(isUp);
   }
 
   get #mayOpen(): boolean {

@@ -153,6 +153,8 @@ export class SimulatedWorker implements WorkerPort, Performer {
     for (const { index, item } of calls) {
       this.outstanding.set(index, item.id);
       item.postedTo = this.name;
+      if (item.deaths > 0 && calls.length > 1)
+        this.#scene.violate('S39 what may end workers is sent alone', `item ${item.id}`);
       if (item.hasEndedEnough)
         this.#scene.violate('S39 a message that ends its workers is not sent for ever', `item ${item.id}`);
     }
@@ -442,9 +444,9 @@ export class SimulatedWorker implements WorkerPort, Performer {
   #countDeaths(): void {
     if (this.isKilled || this.#loadingFor !== undefined) return;
     const isHere = ({ place, postedTo }: Item): boolean => place === 'held' && postedTo === this.name;
-    // What it was making is to blame.
-    if ([...this.#unanswered].some(isHere)) return;
     const isOpen = ({ index }: PostedCall): boolean => this.outstanding.has(index);
+    // What it was making is to blame, also when its submitter has cancelled it.
+    if (this.#posted.flat().some((call) => isOpen(call) && this.#unanswered.has(call.item))) return;
     const next = this.#posted.find((calls) => calls.some(isOpen));
     if (next === undefined || !next.every(isOpen)) return;
     for (const { item } of next) item.countDeath(next.length > 1, isHere(item));

@@ -186,10 +186,16 @@ export class World {
   };
 }
 
-/** Whether a worker of the pool can take something, or will once it has done what it is doing. */
-export function isUp({ plan, workers }: World, { name, isReady }: ObservedPool): boolean {
+/** Whether a worker of the pool has nothing to do, as far as the host can know. */
+export function mayIdle({ plan, workers }: World, { name, isReady }: ObservedPool): boolean {
   if (plan.backend === 'pools') return isReady;
-  return isReady && workers.some((worker) => worker.pool === name && worker.isUsable);
+  return isReady && workers.some((worker) => worker.pool === name && worker.mayBeIdle);
+}
+
+/** Whether a worker of the pool has nothing to do, and the host knows it. */
+export function idles({ plan, workers }: World, { name, isReady }: ObservedPool): boolean {
+  if (plan.backend === 'pools') return isReady;
+  return isReady && workers.some((worker) => worker.pool === name && worker.isIdle);
 }
 
 /** Items the grinder has taken in and no executor has. */

@@ -2,7 +2,7 @@ import type { GrinderStats } from '../../../src/grinder/stats.ts';
 import type { Item } from '../items.ts';
 import type { LeaseStats, ManagerStats } from '../../../src/lease/stats.ts';
 import type { ObservedPool } from '../observed-pool.ts';
-import { isUp, ownerPrefix, waitingItems, type World } from '../world.ts';
+import { idles, mayIdle, ownerPrefix, waitingItems, type World } from '../world.ts';
 import { leaseOf, type Leases, timerSlackMs } from './leases.ts';
 
 /** What the grinder promises, as far as it can be seen after each turn and at each batch. */
@@ -40,7 +40,7 @@ export class GrinderLaws {
     for (const item of items) item.leaseEndsAtMs = known.hardExpiresAtMs;
     if (known.taken > items.length) this.#checkJoin(pool, lease, known.softExpiresAtMs, items.length);
     if (known.taken > items.length && known.taken < maxBatchSize) this.#checkShare(waiting, items);
-    if (!isUp(this.#world, pool))
+    if (!mayIdle(this.#world, pool))
       scene.violate('S33 an item is bound to a pool when a worker of it can take it', pool.name);
     if (known.taken > maxBatchSize)
       scene.violate('S4 a batch takes at most maxBatchSize', `${known.taken} items in ${lease.leaseId}`);
@@ -204,7 +204,7 @@ export class GrinderLaws {
     const free = pools.filter((pool) => pool.state === 'open' && !pool.isBroken && !isLeased(pool));
     const isBreak = scene.time.turnNow - lastBreakAtMs < 5000 + 5;
     if (own.length < maxConcurrentBatches) {
-      if (free.some((pool) => isUp(this.#world, pool)))
+      if (free.some((pool) => idles(this.#world, pool)))
         scene.violate('S5 a due batch begins when there is a pool for it', `${stats.pending} wait`);
       if (starting + free.length === 0 && total < maxPools && !isBreak)
         scene.violate('M5 a pool is opened when none is free', `${stats.pending} wait`);

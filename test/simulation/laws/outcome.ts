@@ -7,7 +7,7 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
   'TimeoutError queue': (item) =>
     (item.plan.queueTimeoutMs === null && 'it has no queue timeout') ||
     (item.starts > 0 && 'it has begun') ||
-    (item.settlement!.atMs < item.acceptedAtMs + item.plan.queueTimeoutMs! && 'it came too early'),
+    (knownAtMs(item) < item.acceptedAtMs + item.plan.queueTimeoutMs! && 'it came too early'),
   'TimeoutError run': (item) =>
     (item.plan.timeoutMs === null && 'it has no run timeout') ||
     (item.starts === 0 && 'it has not begun') ||
@@ -47,6 +47,11 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
   Error: (item, _, reason: Error) =>
     reason !== item.refusedWith && reason.message !== `job ${item.id}` && 'it is not its own error',
 };
+
+/** A worker that is busy has done already what it is to do: its time is ahead of the host's. */
+function knownAtMs({ settlement, claimedAtMs }: Item): number {
+  return Math.max(settlement!.atMs, claimedAtMs ?? -Infinity);
+}
 
 /** A result that could not be read has to be sent again: its worker may die before it does that. */
 function endedBefore({ endedAtMs, wasUnreadable, lostWith }: Item, ms: number): boolean {

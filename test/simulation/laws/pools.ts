@@ -4,8 +4,11 @@ import type { SimulatedWorker } from '../simulated-worker.ts';
 import type { World } from '../world.ts';
 import { timerSlackMs } from './leases.ts';
 
-/** How long a worker may idle while another has calls that it has not begun: what is not worth a message is taken then. */
-const longestIdleMs = 1 + timerSlackMs;
+/**
+ * How long a worker may idle while another has calls that it has not begun: what is not worth a message is taken then. A
+ * pool looks once its input has been taken in, which is in the turn after that of its timer.
+ */
+const longestIdleMs = 1 + timerSlackMs + 1;
 
 /** So long a worker may take to end when it is told to. */
 const endMs = 1_000;

@@ -90,14 +90,14 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'items are bound to a pool that is still coming up',
     file: 'lease/lender.ts',
-    find: 'request.needsWorkers ? this.#pools.lendUp() : this.#pools.lend()',
+    find: 'request.needsWorkers ? this.#pools.lendIdle() : this.#pools.lend()',
     replace: 'this.#pools.lend()',
   },
   {
-    name: 'items are bound to a pool whose workers have all ended',
+    name: 'items are bound to a pool whose workers all have something to do',
     file: 'lease/managed-pool.ts',
-    find: 'this.hasComeUp && loadOf(this.executor)?.workersUp !== 0',
-    replace: 'this.hasComeUp',
+    find: 'this.hasComeUp && loadOf(this.executor)?.idleWorkers !== 0',
+    replace: 'this.isUp',
   },
   {
     name: 'no pool is opened for a grinder that waits for one that is up',

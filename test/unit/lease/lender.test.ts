@@ -228,14 +228,21 @@ describe('S33 a free pool whose workers are all busy', () => {
     expect([told, lender.hasIdlePool(() => {})]).toEqual([['idle'], true]);
   });
 
-  test('is lent only when there is no better one', async () => {
+  test('is lent to who needs workers once one of them has nothing to do, and to others when there is no better one', async () => {
     const { clock, pool, borrow, borrowUp } = await loaded();
     const openers = [borrow('opens one'), borrow('opens another')];
     for (const { request } of openers) request.loan!.release();
     await clock.flush();
     pool(1).idleWorkers = 0;
-    const leases = [borrowUp('a'), borrowUp('b')].map(({ request }) => request.loan?.terms.id);
-    expect(leases).toEqual(['leasepool-1-lease-3', 'leasepool-2-lease-4']);
+    const requests = [borrowUp('a'), borrowUp('b')].map(({ request }) => request);
+    const leases = (): unknown[] => requests.map(({ loan }) => loan?.terms.id);
+    expect(leases()).toEqual(['leasepool-1-lease-3', undefined]);
+    pool(1).idleWorkers = 1;
+    pool(1).onWorkerFreed();
+    expect(leases()).toEqual(['leasepool-1-lease-3', 'leasepool-2-lease-4']);
+    requests[1].loan!.release();
+    pool(1).idleWorkers = 0;
+    expect(borrow('c').request.loan?.terms.id).toBe('leasepool-2-lease-5');
   });
 });
 
