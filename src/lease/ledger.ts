@@ -45,7 +45,9 @@ export class Ledger<P> {
 
   /** Pools in the order in which they came into their state. */
   in(...states: readonly PoolState[]): P[] {
-    return [...this.#states].filter(([, state]) => states.includes(state)).map(([pool]) => pool);
+    const pools: P[] = [];
+    for (const [pool, state] of this.#states) if (states.includes(state)) pools.push(pool);
+    return pools;
   }
 
   add(pool: P, state: 'starting' | 'leased'): void {
@@ -74,7 +76,10 @@ export class Ledger<P> {
 
   /** The pool to lend next, of those for which `isFit` holds: the one used last, so that the others may idle out. */
   lendableIf(isFit: (pool: P) => boolean): P | undefined {
-    return this.in('available').findLast(isFit);
+    let last: P | undefined;
+    if (this.#counts.available > 0)
+      for (const [pool, state] of this.#states) if (state === 'available' && isFit(pool)) last = pool;
+    return last;
   }
 
   /** The pool to lend next to somebody who waits for its workers: the one used last; else one that is coming up. */
@@ -84,6 +89,7 @@ export class Ledger<P> {
 
   /** Unleased pools beyond `desired`, the longest idle first. One that is coming up is left to do so. */
   surplus(desired: number): P[] {
-    return this.in('available').slice(0, Math.max(0, this.staying - desired));
+    const excess = this.staying - desired;
+    return excess > 0 ? this.in('available').slice(0, excess) : [];
   }
 }

@@ -143,6 +143,7 @@ export class Lender implements LoanSource, LoanHost {
 
   /** A pool may be had: whoever waits longest gets it. */
   serveWaiters(): void {
+    if (this.waiting === 0 && this.#watchers.size === 0) return;
     for (let line = this.#next(); line !== undefined; line = this.#next()) {
       const { request, sinceMs } = line.shift()!;
       this.#serve(request, sinceMs);
