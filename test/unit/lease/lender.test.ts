@@ -315,10 +315,12 @@ describe('S33 who needs workers', () => {
     borrow('opens it').request.loan!.release();
     await clock.flush();
     pool(0).workersUp = 0;
+    pool(0).idleWorkers = 0;
     expect(lender.hasIdlePool(() => {})).toBe(false);
     const { request } = borrowUp('a');
     expect([request.told, backend.all.length]).toEqual([[], 1]);
     pool(0).workersUp = 1;
+    pool(0).idleWorkers = 1;
     pool(0).onWorkerFreed();
     expect(request.loan?.terms.id).toBe('leasepool-1-lease-2');
   });
@@ -328,6 +330,7 @@ describe('S33 who needs workers', () => {
     borrow('opens it').request.loan!.release();
     await clock.flush();
     pool(0).workersUp = 0;
+    pool(0).idleWorkers = 0;
     const { request } = borrowUp('a');
     expect(borrow('b').request.loan?.terms.id).toBe('leasepool-1-lease-2');
     expect(request.told).toEqual([]);
