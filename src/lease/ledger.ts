@@ -1,6 +1,6 @@
 /** Which pool is in which state. Pure: no time, no promises, no workers. */
 
-import { Error, Map, Math } from '../ground/globals.ts';
+import { Error, Map } from '../ground/globals.ts';
 
 export type PoolState = 'starting' | 'available' | 'leased' | 'closing';
 
