@@ -1,5 +1,5 @@
 import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { copyOf, LeasepoolError } from '../ground/errors.ts';
+import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
 import type { Logger } from '../ground/logger.ts';
 import type { Job, Outcome } from '../job/job.ts';
 import type { AcquiredAt } from './acquired-at.ts';
@@ -56,10 +56,12 @@ export class LeaseHolder implements LoanHolder {
     this.#loan.release();
   }
 
-  /** Nobody can release the lease any more. */
+  /** Nobody can release the lease any more. Somebody may have its signal all the same. */
   leaseCollected(): void {
-    if (this.#loan.active) this.#logForgotten('a lease was garbage collected without having been released');
+    const what = 'was garbage collected without having been released';
+    if (this.#loan.active) this.#logForgotten(`a lease ${what}`);
     this.release();
+    this.lost.abort(new LeaseExpiredError(`lease ${this.#loan.terms.id} ${what}`));
   }
 
   jobOutcome(job: Job, outcome: Outcome): void {

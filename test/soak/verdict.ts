@@ -124,14 +124,14 @@ const rules: Record<string, Rule> = {
     (isDirect === true && begunAtMs === undefined) ||
     (begunAtMs !== undefined && atMs - begunAtMs > revocableAfterMs),
   ERR_LEASEPOOL_WORKER_CRASHED: (kind, { phase, causeCode }, { begun }, weather) => {
-    if (causeCode === 'ERR_LEASEPOOL_NOT_STARTED') return phase === 'running' && weather.managerStops > 0;
+    const isResentLate = phase === 'finished' && kind === 'is too deep to return';
+    if (causeCode === 'ERR_LEASEPOOL_NOT_STARTED')
+      return weather.managerStops > 0 && (phase === 'running' || isResentLate);
     if (phase === 'queued') return kind === 'moves' && begun === 0;
     // Without a last word; or, its answer could not be read, before it had sent that once more.
     if (phase === 'finished')
       return (
-        begun === 1 &&
-        (weather.kills + weather.outOfMemory > 0 ||
-          (kind === 'is too deep to return' && weather.lateThrows > 0))
+        begun === 1 && (weather.kills + weather.outOfMemory > 0 || (isResentLate && weather.lateThrows > 0))
       );
     // Whether there are more victims than workers that died is judged for all of them together.
     return dying.has(kind) || weather.kills + weather.lateThrows > 0;

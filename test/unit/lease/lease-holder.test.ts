@@ -62,6 +62,17 @@ describe('M4 a lease that is not released', () => {
     expect([ended(), deadlines.size]).toEqual([1, 0]);
   });
 
+  test('and is garbage collected aborts its signal, which somebody may still have', async () => {
+    const { clock, acquire } = setup();
+    const { signal } = acquire();
+    await clock.advance(1_000);
+    await untilAfterCollection(() => signal.aborted, 'the signal aborts');
+    expect(signal.reason).toBeInstanceOf(LeaseExpiredError);
+    expect(signal.reason.message).toBe(
+      'lease pool-1-lease-1 was garbage collected without having been released',
+    );
+  });
+
   test('and is garbage collected after soft expiry is logged once', async () => {
     const { clock, loan, acquire, entries, ended } = setup();
     acquire();
