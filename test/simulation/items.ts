@@ -28,6 +28,8 @@ export class Item {
   postedTo: string | undefined;
   /** Workers that ended by themselves before they began anything, and had to begin its message next; those whose message had other items in it count as one. */
   deaths = 0;
+  /** It was in the message that one of them had to begin next, and not all of that message had been taken back. */
+  isSuspect = false;
   /** It was with the last of them: it has to fail. */
   hasEndedEnough = false;
   /** Times a worker has begun it. */

@@ -153,7 +153,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
     for (const { index, item } of calls) {
       this.outstanding.set(index, item.id);
       item.postedTo = this.name;
-      if (item.deaths > 0 && calls.length > 1)
+      if (item.isSuspect && calls.length > 1)
         this.#scene.violate('S39 what may end workers is sent alone', `item ${item.id}`);
       if (item.hasEndedEnough)
         this.#scene.violate('S39 a message that ends its workers is not sent for ever', `item ${item.id}`);
@@ -449,7 +449,11 @@ export class SimulatedWorker implements WorkerPort, Performer {
     if (this.#posted.flat().some((call) => isOpen(call) && this.#unanswered.has(call.item))) return;
     const next = this.#posted.find((calls) => calls.some(isOpen));
     if (next === undefined || !next.every(isOpen)) return;
-    for (const { item } of next) item.countDeath(next.length > 1, isHere(item));
+    const hasAny = next.some(({ item }) => isHere(item));
+    for (const { item } of next) {
+      item.countDeath(next.length > 1, isHere(item));
+      item.isSuspect ||= hasAny;
+    }
   }
 
   /** It does nothing any more, and is gone once its native call returns. */

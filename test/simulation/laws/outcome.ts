@@ -15,7 +15,9 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
     (endedBefore(item, item.begunAtMs! + item.plan.timeoutMs!) && 'it had ended in time'),
   LeaseExpiredError: (item, { plan }) =>
     item.isGrinders &&
-    ((item.starts === 0 && canGoElsewhere(item, plan) && 'it was not begun, and can run elsewhere') ||
+    ((item.claimedAtMs === undefined &&
+      canGoElsewhere(item, plan) &&
+      'it was not begun, and can run elsewhere') ||
       (item.settlement!.atMs < item.leaseEndsAtMs && 'its lease has not expired') ||
       (endedBefore(item, item.leaseEndsAtMs) && 'it had ended in time')),
   NotStartedError: (item, { manager }) =>
