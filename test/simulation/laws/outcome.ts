@@ -15,7 +15,8 @@ const reasons: Readonly<Record<string, (item: Item, world: World, reason: never)
     (endedBefore(item, item.begunAtMs! + item.plan.timeoutMs!) && 'it had ended in time'),
   LeaseExpiredError: (item, { plan }) =>
     item.isGrinders &&
-    ((item.claimedAtMs === undefined &&
+    ((item.starts === 0 &&
+      item.claimedAtMs === undefined &&
       canGoElsewhere(item, plan) &&
       'it was not begun, and can run elsewhere') ||
       (item.settlement!.atMs < item.leaseEndsAtMs && 'its lease has not expired') ||
