@@ -2,7 +2,7 @@ import { defineConfig } from 'oxlint';
 import { allRooms, integrations, mayEnter, roomOf } from './scripts/rooms.mjs';
 
 // Time and chance come through the clock seam, so that the same code runs under a simulator.
-const clock = 'src/ground/clock.ts';
+const clock = 'src/core/clock.ts';
 
 // Modules that src/ must not import, each with the only files that may.
 const guardedModules = {
@@ -10,20 +10,20 @@ const guardedModules = {
   'timers/promises': [clock],
   perf_hooks: [clock],
   worker_threads: [
-    'src/executor/port-thread.ts',
-    'src/executor/port-loopback.ts',
+    'src/executor/thread-port.ts',
+    'src/executor/inline-port.ts',
     'src/worker/entry-thread.ts',
-    'src/worker/watch-parent.ts',
+    'src/worker/exit-with-parent.ts',
     'src/threads/**',
     // Where other threads come in.
-    'src/grinder/door.ts',
+    'src/grinder/thread-server.ts',
     // markAsUncloneable.
-    'src/ground/uncloneable.ts',
+    'src/core/uncloneable.ts',
     // SHARE_ENV.
     'src/lease/manager-options.ts',
     'src/task/worker-state.ts',
   ],
-  child_process: ['src/executor/port-process.ts'],
+  child_process: ['src/executor/process-port.ts'],
 };
 
 const clockGlobals = [
@@ -38,7 +38,7 @@ const clockGlobals = [
 ];
 
 // The globals that the core uses, each with the file that takes them at load. A job or a test may replace them later.
-const globals = 'src/ground/globals.ts';
+const globals = 'src/core/globals.ts';
 const takenAtLoad = `
   AbortController AbortSignal AggregateError Array ArrayBuffer Atomics BigInt BigInt64Array
   BigUint64Array Boolean BroadcastChannel Buffer DOMException DataView Error Event EventTarget

@@ -14,7 +14,7 @@ const rooms = [
   ['job'],
   ['task'],
   ['wire'],
-  ['ground'],
+  ['core'],
 ];
 
 export const allRooms = rooms.flat();
@@ -29,5 +29,5 @@ export function mayEnter(from, to) {
   return lineOf(to) > lineOf(from);
 }
 
-/** `src/lease/ledger.ts` -> `lease`, `src/index.ts` -> `index.ts`. */
+/** `src/lease/pool-states.ts` -> `lease`, `src/index.ts` -> `index.ts`. */
 export const roomOf = (path) => path.split('/')[1];

@@ -12,45 +12,45 @@ export type { EncodedThrow } from './wire/error-envelope.ts';
 export { fromBytes, toBytes } from './wire/serialize.ts';
 
 /** @internal The integrations of this package read the clock and their options as its core does. */
-export { type Clock, sharedNow, systemClock, type Timer } from './ground/clock.ts';
+export { type Clock, sharedNow, systemClock, type Timer } from './core/clock.ts';
 /** @internal */
 export { observeItems, secondsLimits, sizeLimits } from './diagnostics/item-times.ts';
 /** @internal */
 export { listen } from './diagnostics/listen.ts';
 /** @internal */
-export type { Measure } from './diagnostics/measure.ts';
+export type { MetricDescriptor } from './diagnostics/metric-descriptor.ts';
 /** @internal */
-export { grinderMeasures } from './grinder/measures.ts';
+export { grinderMetrics } from './grinder/metrics.ts';
 /** @internal */
-export { managerMeasures } from './lease/measures.ts';
+export { managerMetrics } from './lease/metrics.ts';
 /** @internal */
-export { isOfLibrary, ofJob } from './ground/errors.ts';
+export { isOfLibrary, ofJob } from './core/errors.ts';
 /** @internal */
-export { readLogger } from './ground/logger.ts';
+export { readLogger } from './core/logger.ts';
 /** @internal */
 export {
-  callable,
-  count,
-  durationMs,
-  flag,
-  type Given,
+  readFunction,
+  readInteger,
+  readDurationMs,
+  readBoolean,
+  type Unvalidated,
   invalidType,
-  list,
-  oneOf,
+  readList,
+  readOneOf,
   outOfRange,
   readOptions,
-  text,
-  withMethods,
-} from './ground/options.ts';
+  readString,
+  readObjectWith,
+} from './core/options.ts';
 /** @internal */
-export { suggestion } from './ground/suggestion.ts';
+export { suggestion } from './core/suggestion.ts';
 /** @internal */
-export { hidden, isSecretName, withoutSecrets } from './ground/secrets.ts';
+export { hidden, isSecretName, withoutSecrets } from './core/secrets.ts';
 /** @internal */
 export { encodeErrors } from './wire/error-codec.ts';
 /** @internal */
 export { reviveErrors } from './wire/error-envelope.ts';
 /** @internal */
-export { noSnapshot, snapshot } from './wire/trees.ts';
+export { noSnapshot, snapshot } from './wire/shape-encoding.ts';
 /** @internal */
 export { moduleString } from './task/reference.ts';

@@ -34,7 +34,7 @@ export type {
 } from './executor/executor.ts';
 
 export type { AcquireOptions } from './lease/acquire-options.ts';
-export { ExecutorLease } from './lease/lease.ts';
+export { ExecutorLease } from './lease/executor-lease.ts';
 export { LeasedExecutorManager, type ManagerStopOptions } from './lease/manager.ts';
 export type { LeasedExecutorManagerOptions } from './lease/manager-options.ts';
 export type { LeaseStats, ManagerStats } from './lease/stats.ts';
@@ -72,7 +72,7 @@ export type {
 } from './diagnostics/channels.ts';
 export type { HistogramStats } from './diagnostics/histogram.ts';
 
-export type { Logger } from './ground/logger.ts';
+export type { Logger } from './core/logger.ts';
 export {
   AsyncTaskError,
   BrokenExecutorError,
@@ -94,4 +94,4 @@ export {
   UnsupportedRuntimeError,
   WorkerCrashedError,
   WrongThreadError,
-} from './ground/errors.ts';
+} from './core/errors.ts';

@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis';
-import { count, durationMs, invalidType, readOptions, text } from '../backend.ts';
+import { readInteger, readDurationMs, invalidType, readOptions, readString } from '../backend.ts';
 import { readTaskModules, type TaskModules } from './task-modules.ts';
 
 /** Where the fleet's Redis is: a URL (`redis://` or `rediss://`), or options of ioredis. */
@@ -50,7 +50,7 @@ export interface BackendSettings {
   readonly watchMs: number;
 }
 
-const known: readonly (keyof BullmqBackendOptions)[] = [
+const optionKeys: readonly (keyof BullmqBackendOptions)[] = [
   'connection',
   'queue',
   'prefix',
@@ -68,19 +68,20 @@ export const defaultItemBytes: number = 8 * 1024 * 1024;
 
 /** @throws TypeError, RangeError, `TaskReferenceError` */
 export function readBackendOptions(options: unknown): BackendSettings {
-  const given = readOptions<BullmqBackendOptions>('bullmqBackend', options, known);
+  const given = readOptions<BullmqBackendOptions>('bullmqBackend', options, optionKeys);
   return {
     connection: readConnection(given.connection),
     queue: readQueue(given.queue),
-    prefix: text('prefix', given.prefix) ?? 'bull',
+    prefix: readString('prefix', given.prefix) ?? 'bull',
     modules: readTaskModules((given.tasks ?? {}) as TaskModules),
-    maxChunkItems: count('maxChunkItems', given.maxChunkItems, { min: 1 }) ?? 1000,
-    maxChunkBytes: count('maxChunkBytes', given.maxChunkBytes, { min: 1 }) ?? 4 * 1024 * 1024,
-    maxItemBytes: count('maxItemBytes', given.maxItemBytes, { min: 1 }) ?? defaultItemBytes,
-    chunkMs: durationMs('chunkSeconds', given.chunkSeconds, { orZero: false }) ?? 300_000,
-    maxHostDeaths: count('maxHostDeaths', given.maxHostDeaths, { min: 1 }) ?? 2,
-    brokenAfterMs: durationMs('brokenAfterSeconds', given.brokenAfterSeconds, { orZero: false }) ?? 30_000,
-    watchMs: durationMs('watchSeconds', given.watchSeconds, { orZero: false }) ?? 2_500,
+    maxChunkItems: readInteger('maxChunkItems', given.maxChunkItems, { min: 1 }) ?? 1000,
+    maxChunkBytes: readInteger('maxChunkBytes', given.maxChunkBytes, { min: 1 }) ?? 4 * 1024 * 1024,
+    maxItemBytes: readInteger('maxItemBytes', given.maxItemBytes, { min: 1 }) ?? defaultItemBytes,
+    chunkMs: readDurationMs('chunkSeconds', given.chunkSeconds, { orZero: false }) ?? 300_000,
+    maxHostDeaths: readInteger('maxHostDeaths', given.maxHostDeaths, { min: 1 }) ?? 2,
+    brokenAfterMs:
+      readDurationMs('brokenAfterSeconds', given.brokenAfterSeconds, { orZero: false }) ?? 30_000,
+    watchMs: readDurationMs('watchSeconds', given.watchSeconds, { orZero: false }) ?? 2_500,
   };
 }
 
@@ -107,7 +108,7 @@ function isRedisUrl(text: string): boolean {
 }
 
 export function readQueue(value: unknown): string {
-  const queue = text('queue', value);
+  const queue = readString('queue', value);
   if (queue !== undefined && /^[^:]+$/.test(queue)) return queue;
   throw invalidType('"queue" must be a name without a colon', value);
 }

@@ -12,7 +12,7 @@ import {
 } from '../index.ts';
 import type { BackendSettings } from './backend-options.ts';
 import { encodeChunk, type WireItem, type WireTask } from './chunk-codec.ts';
-import { ChunkLedger, type Item, type LossKind, type SentChunk, type Settlement } from './chunk-ledger.ts';
+import { ChunkTracker, type Item, type LossKind, type SentChunk, type Settlement } from './chunk-tracker.ts';
 import type { Fleet, FleetMember } from './fleet.ts';
 import { packArgs, unpackOutcome } from './payload.ts';
 import type { Reply } from './reply-codec.ts';
@@ -34,7 +34,7 @@ export class FleetExecutor implements Executor, FleetMember {
   readonly workers = 1;
   readonly broken: Promise<Error>;
   readonly #tools: FleetExecutorTools;
-  readonly #ledger: ChunkLedger;
+  readonly #tracker: ChunkTracker;
   readonly #name: string;
   #break!: (error: Error) => void;
   #isShutDown = false;
@@ -50,7 +50,7 @@ export class FleetExecutor implements Executor, FleetMember {
 
   constructor(tools: FleetExecutorTools) {
     this.#tools = tools;
-    this.#ledger = new ChunkLedger(tools.settings);
+    this.#tracker = new ChunkTracker(tools.settings);
     this.broken = new Promise((resolve) => (this.#break = resolve));
     this.#name = tools.fleet.join(this);
   }
@@ -60,30 +60,30 @@ export class FleetExecutor implements Executor, FleetMember {
     if (this.#lost !== undefined) return { submitted: 0, error: this.#lost };
     const refused = calls.flatMap((call) => this.#take(call));
     // In a turn of its own: nothing settles before the batch has been taken.
-    if (refused.length > 0) this.#tools.clock.soon(() => this.#settle(refused));
+    if (refused.length > 0) this.#tools.clock.defer(() => this.#settle(refused));
     this.#goOn();
     return { submitted: calls.length };
   }
 
   takeBack(call: ExecutorCall): boolean {
-    const isTaken = this.#ledger.takeBack(call);
+    const isTaken = this.#tracker.takeBack(call);
     if (isTaken) this.#goOn();
-    else if (this.#ledger.isCurrentWanted) void this.#withdraw(this.#ledger.current!.id);
+    else if (this.#tracker.isCurrentWanted) void this.#withdraw(this.#tracker.current!.id);
     return isTaken;
   }
 
   endCalls(calls: readonly ExecutorCall[], reason: unknown): void {
-    const id = this.#ledger.current?.id;
-    this.#settle(this.#ledger.end(calls, reason));
-    if (id !== undefined && id !== this.#ledger.current?.id) void this.#withdraw(id);
+    const id = this.#tracker.current?.id;
+    this.#settle(this.#tracker.end(calls, reason));
+    if (id !== undefined && id !== this.#tracker.current?.id) void this.#withdraw(id);
   }
 
   shutdown({ timeoutSeconds }: { readonly timeoutSeconds: number }): Promise<void> {
     this.#isShutDown = true;
     const reason = new NotStartedError('the pool was shut down before the job began');
-    this.#settle(this.#ledger.clear(reason));
+    this.#settle(this.#tracker.clear(reason));
     const late = this.#tools.clock.setTimer(() => void this.#giveUp(), timeoutSeconds * 1000);
-    const empty = this.#ledger.isEmpty
+    const empty = this.#tracker.isEmpty
       ? Promise.resolve()
       : new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
     return empty.then(() => {
@@ -97,14 +97,14 @@ export class FleetExecutor implements Executor, FleetMember {
   }
 
   watch(): void {
-    const id = this.#ledger.current?.id;
+    const id = this.#tracker.current?.id;
     const isOld = id !== undefined && id === this.#seen;
     this.#seen = id;
     if (isOld) void this.#lookFor(id);
   }
 
   redisForgot(): void {
-    const id = this.#ledger.current?.id;
+    const id = this.#tracker.current?.id;
     this.#seen = id;
     if (id !== undefined) void this.#lookFor(id);
   }
@@ -113,7 +113,7 @@ export class FleetExecutor implements Executor, FleetMember {
     this.#lost = error;
     this.#break(error);
     // The manager hears of it first.
-    this.#tools.clock.soon(() => this.#settle(this.#ledger.clear(error, error)));
+    this.#tools.clock.defer(() => this.#settle(this.#tracker.clear(error, error)));
   }
 
   /** @returns the settlement of a call that cannot travel */
@@ -124,7 +124,7 @@ export class FleetExecutor implements Executor, FleetMember {
         const problem = `'${task.name}' is in no task module: a fleet runs only functions of modules its hosts serve; name it in defineTasks().`;
         throw new TaskReferenceError('ERR_LEASEPOOL_TASK_NOT_PORTABLE', problem, { taskName: task.name });
       }
-      this.#ledger.add(call, packArgs(args, this.#tools.settings.maxItemBytes));
+      this.#tracker.add(call, packArgs(args, this.#tools.settings.maxItemBytes));
       return [];
     } catch (reason) {
       return [{ call, outcome: { status: 'rejected', reason } }];
@@ -133,24 +133,24 @@ export class FleetExecutor implements Executor, FleetMember {
 
   #taken(chunk: string, reply: Reply): Settlement[] {
     const { kind, index } = reply;
-    if (kind === 'begun') this.#ledger.begin(chunk, index);
+    if (kind === 'begun') this.#tracker.begin(chunk, index);
     else if (kind === 'lost') return this.#lose(chunk, 'its host died');
     else if (kind === 'returned') {
       const { reason } = unpackOutcome(reply) as { reason: unknown };
-      return this.#ledger.giveBack(chunk, index, reason);
-    } else return this.#ledger.answer(chunk, index, unpackOutcome(reply));
+      return this.#tracker.requeue(chunk, index, reason);
+    } else return this.#tracker.answer(chunk, index, unpackOutcome(reply));
     return [];
   }
 
   #lose(chunk: string, how: LossKind): Settlement[] {
-    const items = this.#ledger.current?.id === chunk ? this.#ledger.current.awaited : 0;
+    const items = this.#tracker.current?.id === chunk ? this.#tracker.current.awaited : 0;
     if (items > 0) this.#tools.logger.warn('a chunk was lost', { chunk, how, items });
-    return this.#ledger.lose(chunk, how);
+    return this.#tracker.lose(chunk, how);
   }
 
   #failed(chunk: string, why: string): Settlement[] {
     this.#tools.logger.warn('a host failed a chunk', { chunk, why });
-    return this.#ledger.failed(
+    return this.#tracker.failed(
       chunk,
       new BrokenExecutorError(`hosts failed the chunks with this job: ${why}`),
     );
@@ -160,14 +160,14 @@ export class FleetExecutor implements Executor, FleetMember {
   #goOn(): void {
     const { fleet } = this.#tools;
     const chunk =
-      this.#lost === undefined ? this.#ledger.cut(`${this.#name}-${this.#chunks + 1}`) : undefined;
+      this.#lost === undefined ? this.#tracker.cut(`${this.#name}-${this.#chunks + 1}`) : undefined;
     if (chunk !== undefined) {
       this.#chunks++;
       void this.#send(chunk);
     }
-    if (this.#ledger.current === undefined) this.#deadline?.cancel();
-    fleet.setBusy(this, !this.#ledger.isEmpty);
-    if (!this.#ledger.isEmpty) return;
+    if (this.#tracker.current === undefined) this.#deadline?.cancel();
+    fleet.setBusy(this, !this.#tracker.isEmpty);
+    if (!this.#tracker.isEmpty) return;
     for (const resolve of this.#whenEmpty.splice(0)) resolve();
   }
 
@@ -189,7 +189,7 @@ export class FleetExecutor implements Executor, FleetMember {
       if (this.#lost !== undefined) return;
       const why = cause instanceof Error ? cause.message : String(cause);
       this.#settle(
-        this.#ledger.failCurrent(id, new BrokenExecutorError(`the queue took no chunk: ${why}`, { cause })),
+        this.#tracker.failCurrent(id, new BrokenExecutorError(`the queue took no chunk: ${why}`, { cause })),
       );
     }
   }
@@ -207,7 +207,7 @@ export class FleetExecutor implements Executor, FleetMember {
 
   #overdue(id: string): void {
     const message = `no answer came from the fleet within ${this.#tools.settings.chunkMs / 1000} s`;
-    this.#settle(this.#ledger.failCurrent(id, new TimeoutError(message, { phase: 'result' })));
+    this.#settle(this.#tracker.failCurrent(id, new TimeoutError(message, { phase: 'result' })));
     void this.#withdraw(id);
   }
 
@@ -229,18 +229,18 @@ export class FleetExecutor implements Executor, FleetMember {
     this.#withdrawing = id;
     const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
     const isOut = await this.#tools.fleet.withdraw(id).catch(() => false);
-    if (isOut) this.#settle(this.#ledger.withdrawn(id, reason, 'what is wanted'));
+    if (isOut) this.#settle(this.#tracker.withdrawn(id, reason, 'what is wanted'));
   }
 
   /** The time a shutdown gave is over. */
   async #giveUp(): Promise<void> {
     const reason = new NotStartedError('the pool was shut down');
-    const { current } = this.#ledger;
+    const { current } = this.#tracker;
     const isOut = current !== undefined && (await this.#tools.fleet.withdraw(current.id).catch(() => false));
-    if (isOut) this.#settle(this.#ledger.withdrawn(current.id, reason, 'everything'));
+    if (isOut) this.#settle(this.#tracker.withdrawn(current.id, reason, 'everything'));
     const message = 'the pool was shut down while a host had the job; it may run there';
     this.#settle(
-      this.#ledger.clear(reason, new WorkerCrashedError(message, { phase: 'running', cause: reason })),
+      this.#tracker.clear(reason, new WorkerCrashedError(message, { phase: 'running', cause: reason })),
     );
   }
 

@@ -6,7 +6,7 @@ import type { BackendSettings } from './backend-options.ts';
 import type { ChunkData } from './chunk-codec.ts';
 import { Problems } from './problems.ts';
 import { RedisClock } from './redis-clock.ts';
-import { RedisLine } from './redis-line.ts';
+import { RedisConnection } from './redis-connection.ts';
 import type { Reply } from './reply-codec.ts';
 import { type ReplyOwner, ReplyStream } from './reply-stream.ts';
 
@@ -31,8 +31,8 @@ const keptFailures = 20;
 export class Fleet implements ReplyOwner {
   readonly #settings: BackendSettings;
   readonly #clock: Clock;
-  readonly #line: RedisLine;
-  readonly #readerLine: RedisLine;
+  readonly #connection: RedisConnection;
+  readonly #readerConnection: RedisConnection;
   readonly #queue: Queue;
   readonly #replies: ReplyStream;
   readonly #time: RedisClock;
@@ -53,13 +53,17 @@ export class Fleet implements ReplyOwner {
     const patience = { ms: settings.brokenAfterMs, down };
     const problems = new Problems(logger);
     const line = { connection, clock, problems };
-    this.#line = new RedisLine({ ...line, name: `leasepool:${queue}`, proof: 'pings', patience });
-    this.#readerLine = new RedisLine({ ...line, name: `leasepool:${queue}:replies`, proof: 'reads' });
-    const { redis } = this.#line;
+    this.#connection = new RedisConnection({ ...line, name: `leasepool:${queue}`, proof: 'pings', patience });
+    this.#readerConnection = new RedisConnection({
+      ...line,
+      name: `leasepool:${queue}:replies`,
+      proof: 'reads',
+    });
+    const { redis } = this.#connection;
     this.#queue = new Queue(queue, { connection: redis, prefix });
     this.#queue.on('error', (error) => problems.tell('the queue has a problem', error));
     this.#time = new RedisClock(redis, clock);
-    const connections = { reader: this.#readerLine, redis };
+    const connections = { reader: this.#readerConnection, redis };
     this.#replies = new ReplyStream(
       `${prefix}:${queue}:replies:${this.#id}`,
       connections,
@@ -72,7 +76,7 @@ export class Fleet implements ReplyOwner {
 
   /** @throws when Redis cannot be reached in time */
   async open(timeoutMs: number): Promise<void> {
-    await Promise.all([this.#line.whenReady(timeoutMs), this.#readerLine.whenReady(timeoutMs)]);
+    await Promise.all([this.#connection.whenReady(timeoutMs), this.#readerConnection.whenReady(timeoutMs)]);
     await this.#time.start();
     await this.#replies.open();
     this.#watchLater();
@@ -142,16 +146,16 @@ export class Fleet implements ReplyOwner {
   async close(): Promise<void> {
     this.#watch?.cancel();
     this.#time.stop();
-    this.#line.keepAlive(true);
+    this.#connection.keepAlive(true);
     await this.#replies.close();
-    this.#readerLine.close();
+    this.#readerConnection.close();
     await this.#queue.close().catch(() => {});
-    this.#line.close();
+    this.#connection.close();
   }
 
   #keepAlive(): void {
-    this.#line.keepAlive(this.#busy.size > 0);
-    this.#readerLine.keepAlive(this.#busy.size > 0);
+    this.#connection.keepAlive(this.#busy.size > 0);
+    this.#readerConnection.keepAlive(this.#busy.size > 0);
   }
 
   #watchLater(): void {

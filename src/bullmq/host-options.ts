@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { count, durationMs, invalidType, readLogger, readOptions, text } from '../backend.ts';
+import { readInteger, readDurationMs, invalidType, readLogger, readOptions, readString } from '../backend.ts';
 import type { LeasedExecutorManagerOptions, Logger } from '../index.ts';
 import { defaultItemBytes, type FleetConnection, readConnection, readQueue } from './backend-options.ts';
 import { readTaskModules, type TaskModules } from './task-modules.ts';
@@ -58,7 +58,7 @@ export interface HostSettings {
   readonly logger: Logger;
 }
 
-const known: readonly (keyof WorkerHostOptions)[] = [
+const optionKeys: readonly (keyof WorkerHostOptions)[] = [
   'connection',
   'queue',
   'prefix',
@@ -75,19 +75,19 @@ const defaultPools = 2;
 
 /** @throws TypeError, RangeError, `TaskReferenceError` */
 export function readHostOptions(options: unknown): HostSettings {
-  const given = readOptions<WorkerHostOptions>('WorkerHost', options, known);
+  const given = readOptions<WorkerHostOptions>('WorkerHost', options, optionKeys);
   const logger = readLogger(given.logger);
   const manager = readManager(given.manager, logger);
   return {
     connection: readConnection(given.connection),
     queue: readQueue(given.queue),
-    prefix: text('prefix', given.prefix) ?? 'bull',
+    prefix: readString('prefix', given.prefix) ?? 'bull',
     modules: readTaskModules(given.tasks),
     manager,
     slots: manager.maxPools!,
-    lockMs: durationMs('lockSeconds', given.lockSeconds, { orZero: false }) ?? 5_000,
-    maxItemBytes: count('maxItemBytes', given.maxItemBytes, { min: 1 }) ?? defaultItemBytes,
-    fleetLimit: count('fleetLimit', given.fleetLimit, { min: 1 }),
+    lockMs: readDurationMs('lockSeconds', given.lockSeconds, { orZero: false }) ?? 5_000,
+    maxItemBytes: readInteger('maxItemBytes', given.maxItemBytes, { min: 1 }) ?? defaultItemBytes,
+    fleetLimit: readInteger('fleetLimit', given.fleetLimit, { min: 1 }),
     health: readHealth(given.health),
     logger,
   };
@@ -106,7 +106,7 @@ function readManager(value: unknown, logger: Logger): LeasedExecutorManagerOptio
 function readHealth(value: unknown): HostSettings['health'] {
   if (value === undefined) return undefined;
   const given = readOptions<HealthAddress>('health', value, ['port', 'host']);
-  const port = count('health.port', given.port, { min: 0 });
+  const port = readInteger('health.port', given.port, { min: 0 });
   if (port === undefined) throw invalidType('"health.port" must be a port', port);
-  return { port, host: text('health.host', given.host) ?? '127.0.0.1' };
+  return { port, host: readString('health.host', given.host) ?? '127.0.0.1' };
 }

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis';
 import type { Clock, Timer } from '../backend.ts';
 import type { Logger } from '../index.ts';
-import type { RedisLine } from './redis-line.ts';
+import type { RedisConnection } from './redis-connection.ts';
 import { runTransaction } from './redis-transaction.ts';
 import { decodeReplies, encodeReplies, type Reply } from './reply-codec.ts';
 
@@ -28,7 +28,7 @@ export interface ReplyOwner {
  */
 export class ReplyStream {
   readonly key: string;
-  readonly #reader: RedisLine;
+  readonly #reader: RedisConnection;
   readonly #redis: Redis;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -42,7 +42,7 @@ export class ReplyStream {
   /** @param reader a connection of its own: reading blocks it */
   constructor(
     key: string,
-    connections: { readonly reader: RedisLine; readonly redis: Redis },
+    connections: { readonly reader: RedisConnection; readonly redis: Redis },
     clock: Clock,
     logger: Logger,
     owner: ReplyOwner,

@@ -1,5 +1,5 @@
 import { type Job, Queue, Worker } from 'bullmq';
-import { type Clock, durationMs, readOptions, systemClock } from '../backend.ts';
+import { type Clock, readDurationMs, readOptions, systemClock } from '../backend.ts';
 import { LeasedExecutorManager } from '../index.ts';
 import { type ChunkData, decodeChunk } from './chunk-codec.ts';
 import { ChunkRun, type ChunkTally } from './chunk-run.ts';
@@ -8,7 +8,7 @@ import { type HostSettings, readHostOptions, type WorkerHostOptions } from './ho
 import type { HostStats } from './host-stats.ts';
 import { Problems } from './problems.ts';
 import { RedisClock } from './redis-clock.ts';
-import { RedisLine } from './redis-line.ts';
+import { RedisConnection } from './redis-connection.ts';
 import { nothing } from './reply-codec.ts';
 import { ReplyWriter } from './reply-stream.ts';
 import { ServedModules } from './task-modules.ts';
@@ -34,7 +34,7 @@ export class WorkerHost implements AsyncDisposable {
   readonly #counts = { active: 0, taken: 0, lost: 0, unwanted: 0, failed: 0 };
   readonly #health: HealthServer | undefined;
   #state: HostStats['state'] = 'stopped';
-  #line: RedisLine | undefined;
+  #connection: RedisConnection | undefined;
   #time: RedisClock | undefined;
   #worker: Worker | undefined;
   #stopping: Promise<void> | undefined;
@@ -80,7 +80,7 @@ export class WorkerHost implements AsyncDisposable {
    */
   async stop(options?: HostStopOptions): Promise<void> {
     const given = readOptions<HostStopOptions>('stop()', options, ['timeoutSeconds']);
-    const timeoutMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }) ?? 30_000;
+    const timeoutMs = readDurationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }) ?? 30_000;
     if (this.#state === 'stopped') return;
     this.#state = 'draining';
     const late = this.#clock.setTimer(() => void this.#manager.stop({ timeoutSeconds: 0 }), timeoutMs);
@@ -92,7 +92,7 @@ export class WorkerHost implements AsyncDisposable {
   stats(): HostStats {
     return {
       state: this.#state,
-      connected: this.#line?.redis.status === 'ready',
+      connected: this.#connection?.redis.status === 'ready',
       chunks: { ...this.#counts },
       items: { ...this.#tally },
       manager: this.#manager.stats(),
@@ -112,14 +112,14 @@ export class WorkerHost implements AsyncDisposable {
   async #connect(): Promise<void> {
     const { connection, queue, prefix, slots, lockMs, fleetLimit, logger } = this.#settings;
     const problems = new Problems(logger);
-    const line = new RedisLine({
+    const line = new RedisConnection({
       connection,
       name: `leasepool:${queue}:host`,
       clock: this.#clock,
       problems,
       proof: 'commands',
     });
-    this.#line = line;
+    this.#connection = line;
     this.#time = new RedisClock(line.redis, this.#clock);
     await this.#time.start();
     if (fleetLimit !== undefined) {
@@ -166,7 +166,7 @@ export class WorkerHost implements AsyncDisposable {
       this.#readUntilMs = now + believedMs;
     }
     if (this.#read.has(replyTo)) return true;
-    const isThere = (await this.#line!.redis.exists(replyTo)) === 1;
+    const isThere = (await this.#connection!.redis.exists(replyTo)) === 1;
     if (isThere) this.#read.add(replyTo);
     return isThere;
   }
@@ -174,7 +174,7 @@ export class WorkerHost implements AsyncDisposable {
   /** A host had it before and did not finish: its manager knows what is left. */
   async #report(replyTo: string, id: string): Promise<void> {
     this.#counts.lost++;
-    const writer = new ReplyWriter(this.#line!.redis, this.#clock, replyTo, id, () => {});
+    const writer = new ReplyWriter(this.#connection!.redis, this.#clock, replyTo, id, () => {});
     writer.write({ kind: 'lost', index: 0, bytes: nothing });
     await writer.flush();
   }
@@ -188,7 +188,7 @@ export class WorkerHost implements AsyncDisposable {
       this.#counts.unwanted++;
       run.abandon();
     };
-    const writer = new ReplyWriter(this.#line!.redis, this.#clock, chunk.replyTo, id, abandon);
+    const writer = new ReplyWriter(this.#connection!.redis, this.#clock, chunk.replyTo, id, abandon);
     const run = new ChunkRun(tools, chunk, writer, this.#tally);
     await run.run();
     if (run.broken !== undefined) this.#pause(run.broken);
@@ -206,7 +206,7 @@ export class WorkerHost implements AsyncDisposable {
     await this.#worker?.close().catch(() => {}); // Waits for the chunks it runs.
     await this.#manager.stop();
     this.#time?.stop();
-    this.#line?.close();
+    this.#connection?.close();
     await this.#health?.stop();
     this.#stopping = undefined;
     this.#state = 'stopped';

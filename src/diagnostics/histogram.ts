@@ -4,7 +4,7 @@
  * again.
  */
 
-import { Array, Float32Array, Math, Uint32Array } from '../ground/globals.ts';
+import { Array, Float32Array, Math, Uint32Array } from '../core/globals.ts';
 
 /** The window of the histograms in the stats, in seconds. */
 export const windowSeconds = 60;

@@ -1,6 +1,6 @@
-import { systemClock } from '../ground/clock.ts';
+import { systemClock } from '../core/clock.ts';
 import type { BatchMessage, DiagnosedItem, ItemSettleMessage } from './channels.ts';
-import { WeakMap } from '../ground/globals.ts';
+import { WeakMap } from '../core/globals.ts';
 import { listen } from './listen.ts';
 
 /** Who wants to know how long items take and how large batches are. */

@@ -1,11 +1,11 @@
-import type { Clock } from '../ground/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { ExecutorBackend } from './executor.ts';
-import { Object } from '../ground/globals.ts';
-import { WorkerPool } from './pool.ts';
+import { Object } from '../core/globals.ts';
+import { WorkerPool } from './worker-pool.ts';
 import type { Spawn } from './port.ts';
-import { spawnInline } from './port-loopback.ts';
-import { spawnProcess } from './port-process.ts';
-import { spawnThread } from './port-thread.ts';
+import { spawnInline } from './inline-port.ts';
+import { spawnProcess } from './process-port.ts';
+import { spawnThread } from './thread-port.ts';
 
 const spawns: Readonly<Record<'thread' | 'process' | 'inline', Spawn>> = {
   thread: spawnThread,

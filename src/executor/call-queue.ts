@@ -1,42 +1,42 @@
-import { WeakMap } from '../ground/globals.ts';
-import { Ring } from '../ground/ring.ts';
+import { WeakMap } from '../core/globals.ts';
+import { RingBuffer } from '../core/ring-buffer.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { type CallCost, chunkSize, nextCost, worthMessage } from './chunk.ts';
-import type { HeldCall } from './in-flight.ts';
+import type { PooledCall } from './in-flight-calls.ts';
 
 /** What one message is to carry. */
 export interface Chunk {
-  readonly calls: readonly HeldCall[];
+  readonly calls: readonly PooledCall[];
   /** What each of them is taken to cost; `Infinity` when that is not known. */
   readonly callMs: number;
 }
 
 /** Calls that wait until a worker has room for them, and what calls cost: it decides what goes together. */
 export class CallQueue {
-  readonly #calls = new Ring<HeldCall>();
+  readonly #calls = new RingBuffer<PooledCall>();
   readonly #costs = new WeakMap<ResolvedTask, CallCost>();
 
   get size(): number {
     return this.#calls.size;
   }
 
-  push(call: HeldCall): void {
-    call.seat = this.#calls.push(call);
+  push(call: PooledCall): void {
+    call.location = this.#calls.push(call);
   }
 
   /** Puts calls before all others, in their order. */
-  putBack(calls: readonly HeldCall[]): void {
+  requeue(calls: readonly PooledCall[]): void {
     for (let place = calls.length - 1; place >= 0; place--)
-      calls[place].seat = this.#calls.unshift(calls[place]);
+      calls[place].location = this.#calls.unshift(calls[place]);
   }
 
-  shift(): HeldCall | undefined {
+  shift(): PooledCall | undefined {
     return this.#calls.shift();
   }
 
   /** @returns whether it waited here */
-  strikeOut(call: HeldCall): boolean {
-    return this.#calls.strikeOut(call.seat!, call);
+  remove(call: PooledCall): boolean {
+    return this.#calls.removeAt(call.location!, call);
   }
 
   /** Calls of one task were made. */
@@ -66,7 +66,7 @@ export class CallQueue {
 
   #fill(size: number, task: ResolvedTask, costMs: number): Chunk {
     const budgetMs = size * costMs * 1.001;
-    const calls: HeldCall[] = [];
+    const calls: PooledCall[] = [];
     let workMs = 0;
     while (calls.length < size) {
       const call = this.#calls.peek();
@@ -87,6 +87,6 @@ export class CallQueue {
  * Whether a call travels alone, to an idle worker: memory that it moves stays in this thread until then, and a call
  * that may have ended the worker it was sent to must not take others along.
  */
-function goesAlone({ transfer, fruitlessSends }: HeldCall): boolean {
-  return transfer.length > 0 || fruitlessSends !== undefined;
+function goesAlone({ transfer, sendsWithoutProgress }: PooledCall): boolean {
+  return transfer.length > 0 || sendsWithoutProgress !== undefined;
 }

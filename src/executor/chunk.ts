@@ -1,6 +1,6 @@
 /** How many calls one message carries, and how many a worker without work takes from another. Pure. */
 
-import { Math } from '../ground/globals.ts';
+import { Math } from '../core/globals.ts';
 import { inFlightLimit } from '../wire/progress.ts';
 
 /** Chunks a worker has at once: the next is there when one ends. */

@@ -1,5 +1,5 @@
-import { WorkerCrashedError } from '../ground/errors.ts';
-import type { LostCall } from './in-flight.ts';
+import { WorkerCrashedError } from '../core/errors.ts';
+import type { LostCall } from './in-flight-calls.ts';
 
 /** How a worker ended. */
 export interface WorkerExit {

@@ -1,6 +1,6 @@
 /** The seam between leases and whatever runs the jobs. A backend in another package implements this and nothing else. */
 
-import type { Logger } from '../ground/logger.ts';
+import type { Logger } from '../core/logger.ts';
 import type { Transferable } from '../task/reference.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import type { WorkerOptions } from 'node:worker_threads';

@@ -1,6 +1,6 @@
-import { withoutPrototype } from '../ground/without-prototype.ts';
+import { withoutPrototype } from '../core/without-prototype.ts';
 import type { WorkerSettings } from './executor.ts';
-import { process, RegExp, String } from '../ground/globals.ts';
+import { process, RegExp, String } from '../core/globals.ts';
 
 /**
  * A worker inherits the flags that are about the runtime: how modules are found and read, what V8 may use, what is

@@ -1,6 +1,6 @@
-import { systemClock } from '../ground/clock.ts';
-import { Promise } from '../ground/globals.ts';
-import { childrenOf, isInterruptible, killChildrenOf } from '../ground/os-thread.ts';
+import { systemClock } from '../core/clock.ts';
+import { Promise } from '../core/globals.ts';
+import { childrenOf, isInterruptible, killChildrenOf } from '../core/os-thread.ts';
 
 /** Longest time that the child processes have to die; then the thread is ended all the same. */
 const longestMs = 500;

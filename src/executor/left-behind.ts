@@ -1,4 +1,4 @@
-import { Promise } from '../ground/globals.ts';
+import { Promise } from '../core/globals.ts';
 /** Workers of a pool that were told to end and did not: each is in a native call, which nothing interrupts. */
 export class LeftBehind {
   #count = 0;

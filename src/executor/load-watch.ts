@@ -1,16 +1,16 @@
-import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { TaskReferenceError } from '../ground/errors.ts';
-import type { HeldCall, InFlight } from './in-flight.ts';
-import { Error } from '../ground/globals.ts';
+import type { Deadline, TimerQueue } from '../core/timer-queue.ts';
+import { TaskReferenceError } from '../core/errors.ts';
+import type { PooledCall, InFlightCalls } from './in-flight-calls.ts';
+import { Error } from '../core/globals.ts';
 
 /** What it asks of a worker that loads for too long. */
 export interface LoadingWorker {
   /** Ends the worker. */
   kill(): void;
   /** The call, which never began, fails. */
-  reject(call: HeldCall, reason: Error): void;
+  reject(call: PooledCall, reason: Error): void;
   /** These calls were never begun. They are to go elsewhere. */
-  giveBack(calls: readonly HeldCall[]): void;
+  requeue(calls: readonly PooledCall[]): void;
 }
 
 /**
@@ -18,15 +18,15 @@ export interface LoadingWorker {
  * up, and does not count against the time limit of the call.
  */
 export class LoadWatch {
-  readonly #deadlines: Deadlines;
+  readonly #timers: TimerQueue;
   readonly #limitSeconds: number;
-  readonly #inFlight: InFlight;
+  readonly #inFlight: InFlightCalls;
   readonly #worker: LoadingWorker;
   #deadline: Deadline | undefined;
-  #call: HeldCall | undefined;
+  #call: PooledCall | undefined;
 
-  constructor(deadlines: Deadlines, limitSeconds: number, inFlight: InFlight, worker: LoadingWorker) {
-    this.#deadlines = deadlines;
+  constructor(timers: TimerQueue, limitSeconds: number, inFlight: InFlightCalls, worker: LoadingWorker) {
+    this.#timers = timers;
     this.#limitSeconds = limitSeconds;
     this.#inFlight = inFlight;
     this.#worker = worker;
@@ -37,7 +37,7 @@ export class LoadWatch {
   }
 
   /** The call whose module is being loaded, unless it was taken back before that was known. */
-  get call(): HeldCall | undefined {
+  get call(): PooledCall | undefined {
     return this.#call;
   }
 
@@ -46,12 +46,12 @@ export class LoadWatch {
     this.ends();
     if (index === undefined) return;
     this.#call = this.#inFlight.at(index);
-    const at = this.#deadlines.now() + this.#limitSeconds * 1000;
-    this.#deadline = this.#deadlines.set(at, () => this.#overdue(), { keepsAlive: false });
+    const at = this.#timers.now() + this.#limitSeconds * 1000;
+    this.#deadline = this.#timers.set(at, () => this.#overdue(), { keepsAlive: false });
   }
 
   ends(): void {
-    this.#deadlines.clear(this.#deadline);
+    this.#timers.clear(this.#deadline);
     this.#deadline = undefined;
     this.#call = undefined;
   }
@@ -65,12 +65,12 @@ export class LoadWatch {
     const notBegun = this.#inFlight.takeBackLast(Infinity);
     this.#worker.kill();
     if (isHere) this.#worker.reject(call, notLoaded(call, this.#limitSeconds));
-    this.#worker.giveBack(notBegun);
+    this.#worker.requeue(notBegun);
   }
 }
 
 /** What a call gets whose module takes too long to load. */
-function notLoaded({ task }: HeldCall, limitSeconds: number): TaskReferenceError {
+function notLoaded({ task }: PooledCall, limitSeconds: number): TaskReferenceError {
   const cause = new Error(`it did not finish loading within ${limitSeconds} s (startTimeoutSeconds)`);
   const module = task.kind === 'reference' ? `module ${task.module}` : 'the module';
   return new TaskReferenceError(

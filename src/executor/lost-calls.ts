@@ -1,10 +1,10 @@
-import { Math } from '../ground/globals.ts';
-import type { AnswerFrame } from '../wire/frame.ts';
-import type { EarlyAnswers } from './early-answers.ts';
-import { type HeldCall, type InFlight, type LostCall, returnTo } from './in-flight.ts';
+import { Math } from '../core/globals.ts';
+import type { ResultFrame } from '../wire/frame.ts';
+import type { ReorderBuffer } from './reorder-buffer.ts';
+import { type PooledCall, type InFlightCalls, type LostCall, settleAsReturned } from './in-flight-calls.ts';
 
 /** Workers that may end with a call in the message they have to begin next, before it fails; after the first it goes alone. */
-const mostFruitlessSends = 3;
+const maxSendsWithoutProgress = 3;
 
 /**
  * Settles what was with a worker that is gone: what has been answered before its turn, and the rest by what the worker
@@ -16,21 +16,21 @@ const mostFruitlessSends = 3;
  * @returns the calls that can go elsewhere
  */
 export function settleLost(
-  inFlight: InFlight,
-  early: EarlyAnswers,
-  loading: HeldCall | undefined,
-  settle: (answers: AnswerFrame) => void,
-  crash: (call: HeldCall, state: LostCall['state']) => void,
-): HeldCall[] {
-  const givenBack: HeldCall[] = [];
+  inFlight: InFlightCalls,
+  early: ReorderBuffer,
+  loading: PooledCall | undefined,
+  settle: (answers: ResultFrame) => void,
+  crash: (call: PooledCall, state: LostCall['state']) => void,
+): PooledCall[] {
+  const givenBack: PooledCall[] = [];
   const settleTo = (end: number): void => {
-    for (const { call, state } of inFlight.takeLost(end, loading)) {
-      if (state === 'taken back') returnTo(call);
+    for (const { call, state } of inFlight.removeLost(end, loading)) {
+      if (state === 'taken back') settleAsReturned(call);
       else if (state === 'queued' && call.hasMoved !== true) givenBack.push(call);
       else crash(call, state);
     }
   };
-  for (const answers of early.takeAll()) {
+  for (const answers of early.drain()) {
     if (answers.first < inFlight.first) continue;
     settleTo(answers.first);
     settle(answers);
@@ -44,8 +44,8 @@ export function settleLost(
  * several calls is to blame shows only when each goes alone.
  * @returns whether the call has seen enough of them
  */
-export function isFatal(call: HeldCall, wasAlone: boolean): boolean {
-  const before = call.fruitlessSends ?? 0;
-  call.fruitlessSends = wasAlone ? before + 1 : Math.max(before, 1);
-  return call.fruitlessSends >= mostFruitlessSends;
+export function isFatal(call: PooledCall, wasAlone: boolean): boolean {
+  const before = call.sendsWithoutProgress ?? 0;
+  call.sendsWithoutProgress = wasAlone ? before + 1 : Math.max(before, 1);
+  return call.sendsWithoutProgress >= maxSendsWithoutProgress;
 }

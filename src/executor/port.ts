@@ -7,7 +7,7 @@ import type { ExecutorCreateOptions } from './executor.ts';
 export interface WorkerPort {
   readonly progress: HostProgress;
   /** What its way of copying refuses, where that is more than structured clone does. */
-  readonly copies?: CloneTest;
+  readonly cloneTest?: CloneTest;
   /** @throws when a value in the frame cannot be copied; then nothing was sent and nothing has moved */
   post(frame: HostFrame, transfer: readonly object[]): void;
   /** Whether the process stays alive for this worker's sake. */

@@ -1,12 +1,12 @@
-import { ofJob } from '../ground/errors.ts';
+import { ofJob } from '../core/errors.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow } from '../wire/error-codec.ts';
 import { reviveErrors } from '../wire/error-envelope.ts';
-import type { AnswerFrame, Failure } from '../wire/frame.ts';
+import type { ResultFrame, Failure } from '../wire/frame.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
-import { unpackTrees } from '../wire/trees.ts';
-import { EarlyAnswers } from './early-answers.ts';
-import { type HeldCall, type InFlight, type LostCall, returnTo } from './in-flight.ts';
+import { unpackTrees } from '../wire/shape-encoding.ts';
+import { ReorderBuffer } from './reorder-buffer.ts';
+import { type PooledCall, type InFlightCalls, type LostCall, settleAsReturned } from './in-flight-calls.ts';
 import { settleLost } from './lost-calls.ts';
 
 /** What a channel tells the worker's handle. */
@@ -14,9 +14,9 @@ export interface ResultEvents {
   /** The worker ran `calls` calls in `workMs`; `task` is their task when all have the same. */
   callsRan(task: ResolvedTask | undefined, calls: number, workMs: number): void;
   /** The worker skipped a call that it had not begun: the call can run elsewhere. */
-  callSkipped(call: HeldCall): void;
+  callSkipped(call: PooledCall): void;
   /** The results from `index` on could not be read. The worker has to send them again. */
-  requestFrom(index: number): void;
+  requestRetransmission(index: number): void;
   /** Results have settled their calls. */
   settled(): void;
 }
@@ -27,18 +27,18 @@ export interface ResultEvents {
  * meanwhile wait in a reorder buffer: a result that was read is never replaced by a second copy, which may differ.
  */
 export class ResultChannel {
-  readonly #inFlight: InFlight;
+  readonly #inFlight: InFlightCalls;
   readonly #events: ResultEvents;
-  readonly #reorderBuffer = new EarlyAnswers();
+  readonly #reorderBuffer = new ReorderBuffer();
   /** Whether results are sent again: requested, or up to this index. */
   #retransmission: 'none' | 'requested' | number = 'none';
 
-  constructor(inFlight: InFlight, events: ResultEvents) {
+  constructor(inFlight: InFlightCalls, events: ResultEvents) {
     this.#inFlight = inFlight;
     this.#events = events;
   }
 
-  receive(frame: AnswerFrame): void {
+  receive(frame: ResultFrame): void {
     let values: readonly unknown[];
     try {
       reviveErrors(frame.errors);
@@ -47,7 +47,7 @@ export class ResultChannel {
       return this.receiveUnreadable(error);
     }
     const results = { ...frame, values };
-    if (frame.first > this.#inFlight.first) this.#reorderBuffer.keep(results);
+    if (frame.first > this.#inFlight.first) this.#reorderBuffer.add(results);
     else if (frame.first === this.#inFlight.first) this.#settle(results);
     this.#settleReordered();
     this.#afterResults();
@@ -63,7 +63,7 @@ export class ResultChannel {
     if (this.#retransmission === 'requested') return;
     if (this.#retransmission === 'none') {
       this.#retransmission = 'requested';
-      return this.#events.requestFrom(this.#inFlight.first);
+      return this.#events.requestRetransmission(this.#inFlight.first);
     }
     const call = this.#inFlight.shift();
     call?.settle({ status: 'rejected', reason: notCloneable('result', undefined, error) });
@@ -72,7 +72,7 @@ export class ResultChannel {
   }
 
   /** Whether the result of a call has arrived and waits for an earlier one. */
-  hasResultOf(call: HeldCall): boolean {
+  hasResultOf(call: PooledCall): boolean {
     const index = this.#inFlight.indexOf(call);
     return index !== undefined && this.#reorderBuffer.has(index);
   }
@@ -82,19 +82,19 @@ export class ResultChannel {
    * @returns the calls that can go elsewhere
    */
   settleLost(
-    loading: HeldCall | undefined,
-    crash: (call: HeldCall, state: LostCall['state']) => void,
-  ): HeldCall[] {
-    const settle = (results: AnswerFrame): void => this.#settle(results);
+    loading: PooledCall | undefined,
+    crash: (call: PooledCall, state: LostCall['state']) => void,
+  ): PooledCall[] {
+    const settle = (results: ResultFrame): void => this.#settle(results);
     return settleLost(this.#inFlight, this.#reorderBuffer, loading, settle, crash);
   }
 
   #settleReordered(): void {
-    const next = (): AnswerFrame | undefined => this.#reorderBuffer.take(this.#inFlight.first);
+    const next = (): ResultFrame | undefined => this.#reorderBuffer.take(this.#inFlight.first);
     for (let results = next(); results !== undefined; results = next()) this.#settle(results);
   }
 
-  #settle({ values, failed, workMs }: AnswerFrame): void {
+  #settle({ values, failed, workMs }: ResultFrame): void {
     const { task } = this.#inFlight;
     const skipped = failed?.reduce((count, { thrown }) => (thrown === undefined ? count + 1 : count), 0) ?? 0;
     this.#events.callsRan(task, values.length - skipped, workMs);
@@ -107,7 +107,7 @@ export class ResultChannel {
 
   /** The next call failed, or was skipped because its take-back had been requested: then nothing was thrown. */
   #fail({ thrown, isOfLibrary }: Failure): void {
-    const wasWanted = this.#inFlight.isNextWanted;
+    const wasWanted = this.#inFlight.isNextTakeBackRequested;
     const call = this.#inFlight.shift();
     if (call === undefined) return;
     if (thrown !== undefined) {
@@ -115,7 +115,7 @@ export class ResultChannel {
       const isOurs = isOfLibrary === true || thrown.isRefusal === true;
       return call.settle({ status: 'rejected', reason: isOurs ? reason : ofJob(reason) });
     }
-    if (wasWanted) returnTo(call);
+    if (wasWanted) settleAsReturned(call);
     else this.#events.callSkipped(call);
   }
 

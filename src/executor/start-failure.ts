@@ -1,5 +1,5 @@
-import { BrokenExecutorError } from '../ground/errors.ts';
-import { Error, String } from '../ground/globals.ts';
+import { BrokenExecutorError } from '../core/errors.ts';
+import { Error, String } from '../core/globals.ts';
 
 /** The error of a pool whose workers do not come up. */
 export function noWorkerOf(pool: string, cause: unknown): BrokenExecutorError {

@@ -1,11 +1,11 @@
 import type { ExecutorMeter } from './executor.ts';
-import { Math } from '../ground/globals.ts';
+import { Math } from '../core/globals.ts';
 
 /** What the messages to and from one worker take, beyond the run of the calls in them. */
 export class TransportTime {
   readonly #meter: ExecutorMeter | undefined;
   /** When a chunk was answered last, and how long the calls answered since have run. */
-  #answeredAtMs = 0;
+  #lastResultAtMs = 0;
   #ranMs = 0;
 
   constructor(meter: ExecutorMeter | undefined) {
@@ -18,10 +18,10 @@ export class TransportTime {
   }
 
   /** While a worker makes the calls of one chunk the next waits for it: that is not transport. */
-  chunkAnswered(sentAtMs: number, now: number): void {
-    const tookMs = now - Math.max(sentAtMs, this.#answeredAtMs) - this.#ranMs;
+  chunkFinished(sentAtMs: number, now: number): void {
+    const tookMs = now - Math.max(sentAtMs, this.#lastResultAtMs) - this.#ranMs;
     this.#meter?.chunkCarried(Math.max(0, tookMs) / 1000);
-    this.#answeredAtMs = now;
+    this.#lastResultAtMs = now;
     this.#ranMs = 0;
   }
 }

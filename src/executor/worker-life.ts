@@ -1,5 +1,5 @@
-import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { Math } from '../ground/globals.ts';
+import type { Deadline, TimerQueue } from '../core/timer-queue.ts';
+import { Math } from '../core/globals.ts';
 
 /** How long a worker that was told to end may take. Then it is in a native call, and is left behind. */
 const endMs = 1_000;
@@ -20,15 +20,15 @@ export interface OverdueWorker {
 
 /** How far a worker is, and how long it may take to come up and to end. */
 export class WorkerLife {
-  readonly #deadlines: Deadlines;
+  readonly #timers: TimerQueue;
   readonly #overdue: OverdueWorker;
   #state: 'starting' | 'up' | 'leaving' | 'ending' | 'left behind' | 'down' = 'starting';
   #deadline: Deadline | undefined;
   /** When it must have ended by itself. */
   #endsByMs = Infinity;
 
-  constructor(deadlines: Deadlines, startMs: number, now: number, overdue: OverdueWorker) {
-    this.#deadlines = deadlines;
+  constructor(timers: TimerQueue, startMs: number, now: number, overdue: OverdueWorker) {
+    this.#timers = timers;
     this.#overdue = overdue;
     this.#setDeadline(now + startMs, () => overdue.notUp());
   }
@@ -58,20 +58,20 @@ export class WorkerLife {
   comesUp(): boolean {
     if (this.#state !== 'starting') return false;
     this.#state = 'up';
-    this.#deadlines.clear(this.#deadline);
+    this.#timers.clear(this.#deadline);
     return true;
   }
 
   /** It ends by itself. */
   leaves(): void {
-    if (this.#state === 'starting' || this.#state === 'up') this.#leavesBy(this.#deadlines.now() + leavingMs);
+    if (this.#state === 'starting' || this.#state === 'up') this.#leavesBy(this.#timers.now() + leavingMs);
   }
 
   /** It is asked to end by itself. @returns `false` when it is not up */
   isAskedToEnd(): boolean {
     if (this.#state !== 'up') return false;
     this.#state = 'leaving';
-    this.#leavesBy(this.#deadlines.now() + graceMs);
+    this.#leavesBy(this.#timers.now() + graceMs);
     return true;
   }
 
@@ -79,7 +79,7 @@ export class WorkerLife {
   ends(): boolean {
     if (this.#state !== 'starting' && this.#state !== 'up' && this.#state !== 'leaving') return false;
     this.#state = 'ending';
-    this.#setDeadline(this.#deadlines.now() + endMs, () => {
+    this.#setDeadline(this.#timers.now() + endMs, () => {
       this.#state = 'left behind';
       this.#overdue.leftBehind();
     });
@@ -89,7 +89,7 @@ export class WorkerLife {
   /** It has exited; what it had is being settled. */
   exits(): void {
     this.#state = 'ending';
-    this.#deadlines.clear(this.#deadline);
+    this.#timers.clear(this.#deadline);
   }
 
   hasEnded(): void {
@@ -103,7 +103,7 @@ export class WorkerLife {
   }
 
   #setDeadline(at: number, onDue: () => void): void {
-    this.#deadlines.clear(this.#deadline);
-    this.#deadline = this.#deadlines.set(at, onDue, { keepsAlive: true });
+    this.#timers.clear(this.#deadline);
+    this.#deadline = this.#timers.set(at, onDue, { keepsAlive: true });
   }
 }

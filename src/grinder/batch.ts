@@ -1,13 +1,13 @@
 import { batchTrace, type BatchMessage } from '../diagnostics/channels.ts';
 import type { Job, Outcome } from '../job/job.ts';
-import type { Loan, LoanHolder } from '../lease/loan.ts';
+import type { Lease, LeaseEvents } from '../lease/lease.ts';
 
 /** What a batch tells its grinder. */
-export interface BatchOwner {
+export interface BatchEvents {
   /** Leases in a row that expired before anything had begun. */
-  fruitlessLeases: number;
+  leasesWithoutProgress: number;
   /** These items were not begun. */
-  itemsGivenBack(jobs: readonly Job[]): void;
+  requeue(jobs: readonly Job[]): void;
   /** An item comes back, never begun, because of `reason`. */
   itemReturned(job: Job, reason: unknown): void;
   /** A worker may be free. */
@@ -19,30 +19,30 @@ export interface BatchOwner {
 }
 
 /** So many leases in a row may expire while all they cover is still on its way. */
-const mostFruitless = 2;
+const maxLeasesWithoutProgress = 2;
 
 /** What one lease covers. Open until its lease softly expires or is lost, or nothing is left to do. */
-export class Batch implements LoanHolder {
-  readonly loan: Loan;
+export class Batch implements LeaseEvents {
+  readonly lease: Lease;
   /** Items it has taken. */
   taken = 0;
-  readonly #owner: BatchOwner;
+  readonly #events: BatchEvents;
   /** Items it began with. */
   #beganWith = 0;
-  #isOpen = true;
+  #isAccepting = true;
   #hasEnded = false;
   #hasHadOutcome = false;
   /** What its trace shows, when there is one. */
   #trace: BatchMessage | undefined;
 
-  constructor(loan: Loan, owner: BatchOwner) {
-    this.loan = loan;
-    this.#owner = owner;
-    loan.holder = this;
+  constructor(lease: Lease, owner: BatchEvents) {
+    this.lease = lease;
+    this.#events = owner;
+    lease.holder = this;
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen;
+  get isAccepting(): boolean {
+    return this.#isAccepting;
   }
 
   /** Items have joined it. */
@@ -54,7 +54,7 @@ export class Batch implements LoanHolder {
   begin(jobs: readonly Job[], grinder: string): void {
     this.#beganWith = jobs.length;
     if (!batchTrace.hasSubscribers) return this.send(jobs);
-    const { id, owner } = this.loan.terms;
+    const { id, owner } = this.lease.terms;
     this.#trace = { grinder, batch: owner!, leaseId: id, size: jobs.length };
     batchTrace.start.runStores(this.#trace, () => this.send(jobs));
     batchTrace.end.publish(this.#trace);
@@ -63,62 +63,63 @@ export class Batch implements LoanHolder {
   /** Sends items, all in one call. */
   send(jobs: readonly Job[]): void {
     this.taken += jobs.length;
-    this.loan.submit(jobs);
+    this.lease.submit(jobs);
   }
 
   /** Nothing more joins; the lease goes back when what is in flight has settled. */
   close(): void {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#owner.batchClosed(this);
-    this.loan.release();
+    if (!this.#isAccepting) return;
+    this.#isAccepting = false;
+    this.#events.batchClosed(this);
+    this.lease.release();
     this.#endWhenEmpty();
   }
 
   /** Gives back up to `count` items that no worker has begun, the last ones first. */
-  giveBack(count: number): void {
-    const jobs = this.loan.takeBack(count);
-    if (jobs.length > 0) this.#owner.itemsGivenBack(jobs);
-    if (this.#isOpen) return;
-    this.loan.endWhenDrained();
+  takeBack(count: number): void {
+    const jobs = this.lease.takeBack(count);
+    if (jobs.length > 0) this.#events.requeue(jobs);
+    if (this.#isAccepting) return;
+    this.lease.endWhenDrained();
     this.#endWhenEmpty();
   }
 
   jobOutcome(job: Job, outcome: Outcome): void {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
     else if (outcome.status === 'rejected') job.reject(outcome.reason);
-    else if (!job.hasSettled) this.#owner.itemReturned(job, outcome.reason);
+    else if (!job.hasSettled) this.#events.itemReturned(job, outcome.reason);
     if (outcome.status !== 'returned') this.#hasHadOutcome = true;
-    this.#owner.workerFreed();
-    if (!this.#isOpen) this.#endWhenEmpty();
+    this.#events.workerFreed();
+    if (!this.#isAccepting) this.#endWhenEmpty();
   }
 
-  jobWithdrawn(): void {
-    this.#owner.workerFreed();
-    if (!this.#isOpen) this.#endWhenEmpty();
+  jobCancelled(): void {
+    this.#events.workerFreed();
+    if (!this.#isAccepting) this.#endWhenEmpty();
   }
 
   workerFreed(): void {
-    this.#owner.workerFreed();
+    this.#events.workerFreed();
   }
 
-  loanIdle(): void {
+  leaseIdle(): void {
     this.close();
   }
 
   /** The rest goes on with a new lease. */
-  loanExpired(): void {
-    if (!this.#isOpen) return;
-    const { loan } = this;
-    const owner = this.#owner;
+  leaseExpired(): void {
+    if (!this.#isAccepting) return;
+    const { lease } = this;
+    const owner = this.#events;
     // A message that takes longer than a lease would be taken back and sent again for ever: its first item stays then.
-    const staying = owner.fruitlessLeases < mostFruitless ? 0 : 1;
-    owner.itemsGivenBack(loan.takeBack(loan.inFlight - staying));
-    owner.fruitlessLeases = this.#hasHadOutcome || loan.inFlight > 0 ? 0 : owner.fruitlessLeases + 1;
+    const staying = owner.leasesWithoutProgress < maxLeasesWithoutProgress ? 0 : 1;
+    owner.requeue(lease.takeBack(lease.inFlight - staying));
+    owner.leasesWithoutProgress =
+      this.#hasHadOutcome || lease.inFlight > 0 ? 0 : owner.leasesWithoutProgress + 1;
     this.close();
   }
 
-  loanLost(reason: Error): void {
+  leaseInvalidated(reason: Error): void {
     if (this.#trace !== undefined) {
       this.#trace.error = reason;
       batchTrace.error.publish(this.#trace);
@@ -127,9 +128,9 @@ export class Batch implements LoanHolder {
   }
 
   #endWhenEmpty(): void {
-    if (this.#hasEnded || this.loan.inFlight > 0) return;
+    if (this.#hasEnded || this.lease.inFlight > 0) return;
     this.#hasEnded = true;
-    this.#owner.batchEnded(this);
+    this.#events.batchEnded(this);
     if (this.#trace === undefined) return;
     this.#trace.size = this.taken;
     batchTrace.asyncStart.publish(this.#trace);

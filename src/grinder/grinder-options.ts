@@ -1,6 +1,14 @@
-import { Math, Object } from '../ground/globals.ts';
-import { type Logger, readLogger } from '../ground/logger.ts';
-import { count, durationMs, invalidType, oneOf, outOfRange, readOptions, text } from '../ground/options.ts';
+import { Math, Object } from '../core/globals.ts';
+import { type Logger, readLogger } from '../core/logger.ts';
+import {
+  readInteger,
+  readDurationMs,
+  invalidType,
+  readOneOf,
+  outOfRange,
+  readOptions,
+  readString,
+} from '../core/options.ts';
 import type { LeasedExecutorManager } from '../lease/manager.ts';
 
 export interface WorkGrinderOptions {
@@ -45,7 +53,7 @@ export interface GrinderSettings {
   readonly logger: Logger;
 }
 
-const known: readonly (keyof WorkGrinderOptions)[] = [
+const optionKeys: readonly (keyof WorkGrinderOptions)[] = [
   'executorManager',
   'batchSizeThreshold',
   'maxWaitSeconds',
@@ -60,11 +68,11 @@ const known: readonly (keyof WorkGrinderOptions)[] = [
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
 export function readGrinderOptions(options: unknown): GrinderSettings {
-  const given = readOptions<WorkGrinderOptions>('WorkGrinder', options, known);
+  const given = readOptions<WorkGrinderOptions>('WorkGrinder', options, optionKeys);
   const manager = readManager(given.executorManager);
-  const batchSizeThreshold = count('batchSizeThreshold', given.batchSizeThreshold, { min: 1 }) ?? 20;
+  const batchSizeThreshold = readInteger('batchSizeThreshold', given.batchSizeThreshold, { min: 1 }) ?? 20;
   const maxBatchSize =
-    count('maxBatchSize', given.maxBatchSize, { min: 1 }) ?? Math.max(1000, batchSizeThreshold);
+    readInteger('maxBatchSize', given.maxBatchSize, { min: 1 }) ?? Math.max(1000, batchSizeThreshold);
   if (maxBatchSize < batchSizeThreshold) {
     throw outOfRange(
       `"maxBatchSize" must not be below "batchSizeThreshold" (${batchSizeThreshold})`,
@@ -75,23 +83,23 @@ export function readGrinderOptions(options: unknown): GrinderSettings {
     manager,
     batchSizeThreshold,
     maxWaitSeconds: (given.maxWaitSeconds as number | undefined) ?? 0.01,
-    maxWaitMs: durationMs('maxWaitSeconds', given.maxWaitSeconds, { orZero: false }) ?? 10,
+    maxWaitMs: readDurationMs('maxWaitSeconds', given.maxWaitSeconds, { orZero: false }) ?? 10,
     leaseSeconds: (given.leaseSeconds as number | undefined) ?? 60,
-    leaseMs: durationMs('leaseSeconds', given.leaseSeconds, { orZero: false }) ?? 60_000,
-    ownerPrefix: text('ownerPrefix', given.ownerPrefix) ?? 'work-grinder',
+    leaseMs: readDurationMs('leaseSeconds', given.leaseSeconds, { orZero: false }) ?? 60_000,
+    ownerPrefix: readString('ownerPrefix', given.ownerPrefix) ?? 'work-grinder',
     maxBatchSize,
     maxConcurrentBatches:
-      count('maxConcurrentBatches', given.maxConcurrentBatches, { min: 1 }) ?? manager.maxPools,
-    dispatch: oneOf('dispatch', given.dispatch, ['threshold', 'natural']) ?? 'threshold',
-    maxQueueSize: count('maxQueueSize', given.maxQueueSize, { min: 1, orInfinity: true }) ?? Infinity,
+      readInteger('maxConcurrentBatches', given.maxConcurrentBatches, { min: 1 }) ?? manager.maxPools,
+    dispatch: readOneOf('dispatch', given.dispatch, ['threshold', 'natural']) ?? 'threshold',
+    maxQueueSize: readInteger('maxQueueSize', given.maxQueueSize, { min: 1, orInfinity: true }) ?? Infinity,
     logger: readLogger(given.logger),
   };
 }
 
 /** By shape: it may be of another copy of the package. */
 function readManager(value: unknown): LeasedExecutorManager {
-  const { acquire, loanSource, onStop } = Object(value) as Partial<LeasedExecutorManager>;
-  if ([acquire, loanSource, onStop].every((method) => typeof method === 'function'))
+  const { acquire, leaseSource, onStop } = Object(value) as Partial<LeasedExecutorManager>;
+  if ([acquire, leaseSource, onStop].every((method) => typeof method === 'function'))
     return value as LeasedExecutorManager;
   const expected = '"executorManager" must be a LeasedExecutorManager';
   throw invalidType(`${expected}: new WorkGrinder({ executorManager: manager })`, value);

@@ -1,35 +1,35 @@
-import { Follower } from '../diagnostics/follower.ts';
-import { type Clock, systemClock } from '../ground/clock.ts';
-import { type Deadline, Deadlines } from '../ground/deadline.ts';
+import { ItemTracer } from '../diagnostics/item-tracer.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { type Deadline, TimerQueue } from '../core/timer-queue.ts';
 import {
   type ErrorDetails,
   GrinderStoppingError,
   NotStartedError,
   QueueFullError,
   WrongThreadError,
-} from '../ground/errors.ts';
-import { durationMs, flag, readOptions } from '../ground/options.ts';
-import { refuseCloning } from '../ground/uncloneable.ts';
+} from '../core/errors.ts';
+import { readDurationMs, readBoolean, readOptions } from '../core/options.ts';
+import { refuseCloning } from '../core/uncloneable.ts';
 import { reasonOf } from '../job/abort.ts';
 import { futureOf, type WorkFuture } from '../job/future.ts';
 import { Job, promiseOfLastJob } from '../job/job.ts';
 import { refusedCall } from '../job/refused-call.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
-import { readArgs, readSubmitOptions, type Submission, type SubmitRest } from '../job/submit-options.ts';
+import { readArgs, readSubmitOptions, type SubmitSettings, type SubmitRest } from '../job/submit-options.ts';
 import type { Task } from '../task/reference.ts';
 import { resolveTask } from '../task/resolve.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import type { GrinderThreadHandle } from '../wire/thread-handle.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { Door } from './door.ts';
+import { ThreadServer } from './thread-server.ts';
 import { type GrinderSettings, readGrinderOptions, type WorkGrinderOptions } from './grinder-options.ts';
 import { type MapArgs, type MapOptions, type MapOutcome, readMapOptions } from './map-options.ts';
 import { checkMapSource, type MapSource } from './map-source.ts';
 import { Mapping } from './mapping.ts';
-import { Pending } from './pending.ts';
-import { Room } from './room.ts';
+import { ItemQueue } from './item-queue.ts';
+import { QueueSpaceWaiters } from './queue-space-waiters.ts';
 import { grinderStats, type GrinderStats, Totals } from './stats.ts';
-import { Math, Promise, Set } from '../ground/globals.ts';
+import { Math, Promise, Set } from '../core/globals.ts';
 
 export interface GrinderStopOptions {
   /** `false`: run what is queued, then stop. `true`: cancel it, and stop waiting for what runs. @defaultValue `false` */
@@ -43,21 +43,21 @@ export interface GrinderStopOptions {
 export class WorkGrinder implements AsyncDisposable {
   readonly #settings: GrinderSettings;
   readonly #clock: Clock;
-  readonly #deadlines: Deadlines;
-  readonly #pending: Pending;
+  readonly #timers: TimerQueue;
+  readonly #queue: ItemQueue;
   readonly #dispatcher: Dispatcher;
   readonly #queueTimeouts: QueueTimeouts;
-  readonly #room: Room;
+  readonly #spaceWaiters: QueueSpaceWaiters;
   readonly #totals = new Totals();
   /** Those that take elements. */
   readonly #mappings = new Set<Mapping<unknown>>();
-  readonly #follower: Follower;
+  readonly #tracer: ItemTracer;
   #state: 'stopped' | 'started' | 'stopping' = 'stopped';
   #stopped: Promise<void> = Promise.resolve();
   #markStopped: () => void = () => {};
   #escalation: Deadline | undefined;
   #forgetManager: () => void = () => {};
-  #door: Door | undefined;
+  #threadServer: ThreadServer | undefined;
 
   /**
    * Checks the options; starts nothing.
@@ -69,12 +69,12 @@ export class WorkGrinder implements AsyncDisposable {
   constructor(options: WorkGrinderOptions, clock: Clock = systemClock) {
     this.#settings = readGrinderOptions(options);
     this.#clock = clock;
-    this.#deadlines = new Deadlines(clock);
-    this.#queueTimeouts = new QueueTimeouts(clock, this.#deadlines);
-    this.#pending = new Pending(() => this.placesFreed(1));
-    this.#room = new Room(clock, () => this.#hasRoom);
-    this.#dispatcher = new Dispatcher(this.#settings, this.#pending, clock, this.#deadlines, this);
-    this.#follower = new Follower(this, this.#settings.ownerPrefix);
+    this.#timers = new TimerQueue(clock);
+    this.#queueTimeouts = new QueueTimeouts(clock, this.#timers);
+    this.#queue = new ItemQueue(() => this.placesFreed(1));
+    this.#spaceWaiters = new QueueSpaceWaiters(clock, () => this.#hasSpace);
+    this.#dispatcher = new Dispatcher(this.#settings, this.#queue, clock, this.#timers, this);
+    this.#tracer = new ItemTracer(this, this.#settings.ownerPrefix);
     refuseCloning(this);
   }
 
@@ -95,12 +95,12 @@ export class WorkGrinder implements AsyncDisposable {
    */
   async stop(options?: GrinderStopOptions): Promise<void> {
     const given = readOptions<GrinderStopOptions>('stop()', options, ['cancelPending', 'timeoutSeconds']);
-    const cancelPending = flag('cancelPending', given.cancelPending) ?? false;
-    const timeoutMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true });
+    const cancelPending = readBoolean('cancelPending', given.cancelPending) ?? false;
+    const timeoutMs = readDurationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true });
     if (this.#state === 'started') {
       this.#state = 'stopping';
       this.#stopped = new Promise((resolve) => (this.#markStopped = resolve));
-      this.#room.refuseAll(() => new GrinderStoppingError('the grinder is stopping'));
+      this.#spaceWaiters.refuseAll(() => new GrinderStoppingError('the grinder is stopping'));
       for (const mapping of this.#mappings)
         mapping.failInput(new GrinderStoppingError('the grinder is stopping', mapping.itsJobs));
       this.#dispatcher.draining = true;
@@ -167,7 +167,7 @@ export class WorkGrinder implements AsyncDisposable {
     const settings = readMapOptions(options, this.#settings, resolved.name);
     return new Mapping(source, settings, {
       begin: (args) => this.accept(resolved, args, settings.submission, Infinity),
-      room: () => (this.#hasRoom ? undefined : this.waitForRoom()),
+      queueSpace: () => (this.#hasSpace ? undefined : this.waitForRoom()),
       inputOpened: (mapping) => this.#mappings.add(mapping),
       inputEnded: (mapping) => this.#mappings.delete(mapping),
     });
@@ -182,8 +182,8 @@ export class WorkGrinder implements AsyncDisposable {
     // No async function: each of its awaits takes a turn of microtasks, in which a later call could come first.
     return new Promise((resolve, reject) => {
       this.#assertAccepting();
-      if (this.#hasRoom && this.#room.size === 0) resolve();
-      else this.#room.join(resolve, reject);
+      if (this.#hasSpace && this.#spaceWaiters.size === 0) resolve();
+      else this.#spaceWaiters.join(resolve, reject);
     });
   }
 
@@ -193,8 +193,8 @@ export class WorkGrinder implements AsyncDisposable {
     const now = {
       started: this.#state === 'started',
       stopping: this.#state === 'stopping',
-      pending: this.#pending.size,
-      oldestAgeMs: this.#pending.oldestAgeMs(nowMs),
+      pending: this.#queue.size,
+      oldestAgeMs: this.#queue.oldestAgeMs(nowMs),
       batchesInFlight: this.#dispatcher.batchesInFlight,
       queueWaits: this.#dispatcher.queueWaits.read(nowMs),
       batchSizes: this.#dispatcher.batchSizes.read(nowMs),
@@ -214,8 +214,8 @@ export class WorkGrinder implements AsyncDisposable {
    */
   threadHandle(): GrinderThreadHandle {
     this.#assertAccepting();
-    this.#door ??= new Door(this, this.#clock);
-    return this.#door.handle;
+    this.#threadServer ??= new ThreadServer(this, this.#clock);
+    return this.#threadServer.handle;
   }
 
   /** Always throws `WrongThreadError`: this thread owns the grinder. Other threads: `connectGrinder()`. */
@@ -243,8 +243,8 @@ export class WorkGrinder implements AsyncDisposable {
   /** @internal */
   placesFreed(count: number): void {
     // Items given back may have made more wait than there are places.
-    this.#room.freed(Math.min(count, this.#settings.maxQueueSize - this.#pending.size));
-    this.#dispatcher.look();
+    this.#spaceWaiters.placesFreed(Math.min(count, this.#settings.maxQueueSize - this.#queue.size));
+    this.#dispatcher.schedule();
   }
 
   /** @internal */
@@ -253,8 +253,8 @@ export class WorkGrinder implements AsyncDisposable {
   }
 
   /** @internal */
-  itemWaitsAgain(job: Job): void {
-    this.#queueTimeouts.waitsAgain(job);
+  itemRequeued(job: Job): void {
+    this.#queueTimeouts.requeued(job);
   }
 
   /** @internal */
@@ -263,9 +263,14 @@ export class WorkGrinder implements AsyncDisposable {
   }
 
   /** @internal */
-  accept(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
+  accept(
+    task: ResolvedTask,
+    args: readonly unknown[],
+    submission: SubmitSettings,
+    submittedAtMs: number,
+  ): Job {
     this.#assertAccepting({ owner: submission.owner, taskName: task.name });
-    return this.#take(task, args, submission, Math.min(submittedAtMs, this.#clock.now()));
+    return this.#admit(task, args, submission, Math.min(submittedAtMs, this.#clock.now()));
   }
 
   #accept(what: string, task: unknown, args: unknown, options: unknown): Job {
@@ -273,7 +278,7 @@ export class WorkGrinder implements AsyncDisposable {
     const tuple = readArgs(args);
     const submission = readSubmitOptions(what, options);
     const { turnMs } = this.#dispatcher;
-    return this.#take(
+    return this.#admit(
       resolved,
       tuple,
       submission,
@@ -281,29 +286,34 @@ export class WorkGrinder implements AsyncDisposable {
     );
   }
 
-  #take(task: ResolvedTask, args: readonly unknown[], submission: Submission, submittedAtMs: number): Job {
+  #admit(
+    task: ResolvedTask,
+    args: readonly unknown[],
+    submission: SubmitSettings,
+    submittedAtMs: number,
+  ): Job {
     const isAborted = submission.signal?.aborted === true;
-    if (!isAborted && !this.#hasRoom) {
+    if (!isAborted && !this.#hasSpace) {
       const details = { owner: submission.owner, taskName: task.name };
-      throw new QueueFullError(`${this.#pending.size} items are waiting already (maxQueueSize)`, details);
+      throw new QueueFullError(`${this.#queue.size} items are waiting already (maxQueueSize)`, details);
     }
-    const isFollowed = this.#follower.isWanted;
-    const account = isFollowed ? this.#follower : this;
+    const isFollowed = this.#tracer.hasSubscribers;
+    const account = isFollowed ? this.#tracer : this;
     const order = this.#totals.submitted;
     const job = new Job(task, args, submission, account, order, Math.ceil(submittedAtMs));
     this.#totals.submitted++; // Not before: the signal may have thrown.
     if (!isAborted) {
-      this.#pending.push(job);
+      this.#queue.push(job);
       this.#queueTimeouts.watch(job);
-      this.#dispatcher.look();
+      this.#dispatcher.schedule();
     }
-    if (isFollowed) this.#follower.submitted(job);
+    if (isFollowed) this.#tracer.publishSubmit(job);
     if (isAborted) job.cancel(reasonOf(submission.signal!));
     return job;
   }
 
-  get #hasRoom(): boolean {
-    return this.#pending.size < this.#settings.maxQueueSize;
+  get #hasSpace(): boolean {
+    return this.#queue.size < this.#settings.maxQueueSize;
   }
 
   #resolve(task: unknown, options: unknown): ResolvedTask {
@@ -324,25 +334,25 @@ export class WorkGrinder implements AsyncDisposable {
   #cancelAll(): void {
     const reason = new GrinderStoppingError('the grinder was stopped');
     this.#dispatcher.cancel(reason);
-    for (const job of this.#pending.all()) job.cancel(reason);
+    for (const job of this.#queue.all()) job.cancel(reason);
     this.#end();
   }
 
   #escalateAt(at: number): void {
     if (this.#escalation !== undefined && this.#escalation.at <= at) return;
-    this.#deadlines.clear(this.#escalation);
-    this.#escalation = this.#deadlines.set(at, () => this.#cancelAll(), { keepsAlive: true });
+    this.#timers.clear(this.#escalation);
+    this.#escalation = this.#timers.set(at, () => this.#cancelAll(), { keepsAlive: true });
   }
 
   #end(): void {
     if (this.#state !== 'stopping') return;
     this.#state = 'stopped';
     this.#dispatcher.draining = false;
-    this.#deadlines.clear(this.#escalation);
+    this.#timers.clear(this.#escalation);
     this.#escalation = undefined;
     this.#forgetManager();
-    const closed = this.#door?.close();
-    this.#door = undefined;
+    const closed = this.#threadServer?.close();
+    this.#threadServer = undefined;
     if (closed === undefined) this.#markStopped();
     else void closed.then(this.#markStopped);
   }

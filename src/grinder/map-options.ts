@@ -1,6 +1,6 @@
-import { Math } from '../ground/globals.ts';
-import { callable, count, flag, readOptions } from '../ground/options.ts';
-import { readSubmitOptions, type Submission, type SubmitOptions } from '../job/submit-options.ts';
+import { Math } from '../core/globals.ts';
+import { readFunction, readInteger, readBoolean, readOptions } from '../core/options.ts';
+import { readSubmitOptions, type SubmitSettings, type SubmitOptions } from '../job/submit-options.ts';
 import type { GrinderSettings } from './grinder-options.ts';
 
 /** Options of `grinder.map()`. `owner` and the timeouts are those of each job. */
@@ -41,7 +41,7 @@ export interface MapSettings {
   readonly isSettled: boolean;
   readonly signal: AbortSignal | undefined;
   readonly argsOf: (element: unknown, index: number) => unknown;
-  readonly submission: Submission;
+  readonly submission: SubmitSettings;
   readonly taskName?: string | undefined;
 }
 
@@ -60,11 +60,11 @@ export function readMapOptions(options: unknown, grinder: GrinderSettings, taskN
   const { owner, timeoutSeconds, queueTimeoutSeconds, signal } = given;
   const checked = readSubmitOptions('map()', { owner, timeoutSeconds, queueTimeoutSeconds, signal });
   return {
-    concurrency: count('concurrency', given.concurrency, { min: 1 }) ?? defaultConcurrency(grinder),
-    isOrdered: flag('ordered', given.ordered) ?? true,
-    isSettled: flag('settled', given.settled) ?? false,
+    concurrency: readInteger('concurrency', given.concurrency, { min: 1 }) ?? defaultConcurrency(grinder),
+    isOrdered: readBoolean('ordered', given.ordered) ?? true,
+    isSettled: readBoolean('settled', given.settled) ?? false,
     signal: checked.signal,
-    argsOf: callable<MapSettings['argsOf']>('args', given.args) ?? ((element) => [element]),
+    argsOf: readFunction<MapSettings['argsOf']>('args', given.args) ?? ((element) => [element]),
     // The mapping hears the signal itself, once for all its jobs.
     submission: { ...checked, signal: undefined },
     taskName,

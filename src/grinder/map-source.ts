@@ -1,6 +1,6 @@
 import type { ReadableStreamDefaultReader } from 'node:stream/web';
-import { Promise, Symbol } from '../ground/globals.ts';
-import { invalidType } from '../ground/options.ts';
+import { Promise, Symbol } from '../core/globals.ts';
+import { invalidType } from '../core/options.ts';
 
 /** What can be mapped: arrays, generators, Node's and web streams, anything with an iterator. Elements of a sync one are awaited. */
 export type MapSource<E> = Iterable<E | PromiseLike<E>> | AsyncIterable<E>;

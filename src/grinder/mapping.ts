@@ -1,18 +1,18 @@
-import { CancelledError, type ErrorDetails } from '../ground/errors.ts';
-import { Ring } from '../ground/ring.ts';
+import { CancelledError, type ErrorDetails } from '../core/errors.ts';
+import { RingBuffer } from '../core/ring-buffer.ts';
 import { reasonOf, unwatch, watch } from '../job/abort.ts';
 import { type Job, promiseOfLastJob } from '../job/job.ts';
 import { readArgs } from '../job/submit-options.ts';
 import type { MapSettings } from './map-options.ts';
 import { type OpenSource, openMapSource } from './map-source.ts';
-import { Promise, Set } from '../ground/globals.ts';
+import { Promise, Set } from '../core/globals.ts';
 
 /** Where a mapping's jobs go. */
-export interface MappingOwner {
+export interface MappingEvents {
   /** Queues a job. @throws as `enqueue()` */
   begin(args: readonly unknown[]): Job;
   /** Resolves when the queue may have room; `undefined` when it has. */
-  room(): Promise<void> | undefined;
+  queueSpace(): Promise<void> | undefined;
   /** The mapping takes elements from here on, until {@link inputEnded}. */
   inputOpened(mapping: Mapping<unknown>): void;
   inputEnded(mapping: Mapping<unknown>): void;
@@ -28,7 +28,7 @@ interface Entry {
 }
 
 /** A call of `next()` that waits. Methods, so that a mapping of numbers is one of unknowns. */
-interface Asker<T> {
+interface PendingRead<T> {
   resolve(result: IteratorResult<T, undefined>): void;
   reject(reason: unknown): void;
 }
@@ -46,7 +46,7 @@ const end = { done: true, value: undefined } as const;
  */
 export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   readonly #settings: MapSettings;
-  readonly #owner: MappingOwner;
+  readonly #events: MappingEvents;
   #state: 'unread' | 'open' | 'over' = 'unread';
   /** While elements are to be taken from it. */
   #source: OpenSource | undefined;
@@ -59,13 +59,13 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   /** In the order of their elements. What leaves it before it has settled is not heard any more. */
   readonly #running = new Set<Entry>();
   /** What is to be yielded: ordered, all that is under way; otherwise what has settled. */
-  #line = new Ring<Entry>();
-  readonly #askers = new Ring<Asker<T>>();
+  #buffer = new RingBuffer<Entry>();
+  readonly #pendingReads = new RingBuffer<PendingRead<T>>();
 
   /** @internal */
-  constructor(source: unknown, settings: MapSettings, owner: MappingOwner) {
+  constructor(source: unknown, settings: MapSettings, owner: MappingEvents) {
     this.#settings = settings;
-    this.#owner = owner;
+    this.#events = owner;
     try {
       this.#source = openMapSource(source);
     } catch (error) {
@@ -77,7 +77,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   next(): Promise<IteratorResult<T, undefined>> {
     if (this.#state === 'unread') this.#open();
     return new Promise((resolve, reject) => {
-      this.#askers.push({ resolve, reject });
+      this.#pendingReads.push({ resolve, reject });
       this.#yield();
     });
   }
@@ -112,7 +112,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     if (this.#state === 'over') return;
     const error = new CancelledError('the mapping was cancelled', { ...this.itsJobs, cause: reason });
     this.#cancelAfter(-1, error);
-    this.#line = new Ring();
+    this.#buffer = new RingBuffer();
     this.#closeInput(error);
     this.#inputError = { error };
     this.#yield();
@@ -136,7 +136,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     this.#state = 'open';
     if (this.#source === undefined) return;
     const { signal } = this.#settings;
-    this.#owner.inputOpened(this);
+    this.#events.inputOpened(this);
     try {
       if (signal?.aborted === true) this.cancel(reasonOf(signal));
       else if (signal !== undefined) watch(signal, this);
@@ -146,7 +146,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   }
 
   /** Takes elements as long as there is room for them. One call does it at a time. */
-  async #take(): Promise<void> {
+  async #pull(): Promise<void> {
     if (this.#isTaking) return;
     this.#isTaking = true;
     while (this.#source !== undefined && this.#taken < this.#settings.concurrency) {
@@ -166,7 +166,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   #inputIsUsedUp(): void {
     if (this.#source === undefined) return;
     this.#source = undefined;
-    this.#owner.inputEnded(this);
+    this.#events.inputEnded(this);
     this.#yield();
   }
 
@@ -174,14 +174,14 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     if (this.#source === undefined) return;
     const index = this.#index++;
     const args = readArgs(this.#settings.argsOf(element, index));
-    for (let room = this.#owner.room(); room !== undefined; room = this.#owner.room()) {
+    for (let room = this.#events.queueSpace(); room !== undefined; room = this.#events.queueSpace()) {
       await room;
       if (this.#source === undefined) return;
     }
-    const job = this.#owner.begin(args);
+    const job = this.#events.begin(args);
     const entry: Entry = { element, index, job, state: 'running', value: undefined };
     this.#running.add(entry);
-    if (this.#settings.isOrdered) this.#line.push(entry);
+    if (this.#settings.isOrdered) this.#buffer.push(entry);
     promiseOfLastJob().then(
       (value) => this.#settled(entry, 'fulfilled', value),
       (error: unknown) => this.#settled(entry, 'rejected', error),
@@ -193,7 +193,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     entry.job = undefined;
     entry.state = state;
     entry.value = value;
-    if (!this.#settings.isOrdered) this.#line.push(entry);
+    if (!this.#settings.isOrdered) this.#buffer.push(entry);
     if (state === 'rejected' && !this.#settings.isSettled) {
       this.#closeInput(value);
       this.#cancelAfter(this.#settings.isOrdered ? entry.index : -1, value);
@@ -203,23 +203,23 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
 
   /** Answers those who ask as far as there are answers, then makes up for what has left. */
   #yield(): void {
-    while (this.#askers.size > 0 && this.#yieldOne());
-    void this.#take();
+    while (this.#pendingReads.size > 0 && this.#yieldOne());
+    void this.#pull();
   }
 
   /** @returns whether there was an answer */
   #yieldOne(): boolean {
     if (this.#state === 'over') {
-      this.#askers.shift()!.resolve(end);
+      this.#pendingReads.shift()!.resolve(end);
       return true;
     }
-    const entry = this.#line.peek();
+    const entry = this.#buffer.peek();
     if (entry === undefined) return this.#yieldEnd();
     if (entry.state === 'running') return false;
-    const asker = this.#askers.shift()!;
+    const asker = this.#pendingReads.shift()!;
     if (entry.state === 'rejected' && !this.#settings.isSettled) this.#fail(asker, entry.value);
     else {
-      this.#line.shift();
+      this.#buffer.shift();
       this.#taken--;
       asker.resolve({ done: false, value: this.#yielded(entry) as T });
     }
@@ -230,7 +230,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   #yieldEnd(): boolean {
     if (this.#source !== undefined || this.#running.size > 0) return false;
     if (this.#inputError === undefined) void this.#end(undefined);
-    else this.#fail(this.#askers.shift()!, this.#inputError.error);
+    else this.#fail(this.#pendingReads.shift()!, this.#inputError.error);
     return true;
   }
 
@@ -241,7 +241,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
       : { status: state, reason: value, element, index };
   }
 
-  #fail(asker: Asker<T>, error: unknown): void {
+  #fail(asker: PendingRead<T>, error: unknown): void {
     asker.reject(error);
     this.#end(error).catch(ignore);
   }
@@ -250,7 +250,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
   async #end(reason: unknown): Promise<void> {
     this.#state = 'over';
     this.#taken = 0;
-    this.#line = new Ring();
+    this.#buffer = new RingBuffer();
     if (this.#settings.signal !== undefined) unwatch(this.#settings.signal, this);
     this.#cancelAfter(-1, reason);
     const closed = this.#giveUpInput(reason);
@@ -276,7 +276,7 @@ export class Mapping<T> implements AsyncIterableIterator<T>, AsyncDisposable {
     const source = this.#source;
     if (source === undefined) return;
     this.#source = undefined;
-    this.#owner.inputEnded(this);
+    this.#events.inputEnded(this);
     await source.close(reason);
   }
 }

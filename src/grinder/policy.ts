@@ -1,6 +1,6 @@
 /** When a batch is due and how much it takes. Pure. */
 
-import { Math } from '../ground/globals.ts';
+import { Math } from '../core/globals.ts';
 
 export interface BatchingLimits {
   readonly batchSizeThreshold: number;
@@ -14,7 +14,7 @@ export interface Queue {
   /** How long the oldest item has waited. */
   readonly oldestAgeMs: number;
   /** Its first item was given back by an executor: it has been due before. */
-  readonly hasGivenBack: boolean;
+  readonly hasRequeued: boolean;
   /** The grinder is stopping: nothing more will come. */
   readonly draining: boolean;
 }
@@ -22,7 +22,7 @@ export interface Queue {
 /** Milliseconds until a batch is due: 0 when it is, `Infinity` when nothing waits. */
 export function dueInMs(queue: Queue, { batchSizeThreshold, maxWaitMs, dispatch }: BatchingLimits): number {
   if (queue.size === 0) return Infinity;
-  if (queue.size >= batchSizeThreshold || queue.hasGivenBack || queue.draining || dispatch === 'natural')
+  if (queue.size >= batchSizeThreshold || queue.hasRequeued || queue.draining || dispatch === 'natural')
     return 0;
   return Math.max(0, maxWaitMs - queue.oldestAgeMs);
 }
@@ -63,7 +63,7 @@ export interface OpenBatch {
 }
 
 /** How many due items join it: a fair share for its workers without work, but not less than a message is worth. */
-export function joiners(
+export function joinCapacity(
   waiting: number,
   { taken, idle, idleOfAll, worthMessage }: OpenBatch,
   { maxBatchSize }: BatchingLimits,
@@ -76,7 +76,7 @@ export function joiners(
  * How long until a free pool takes over a part of what a batch has not begun: at once in natural dispatch; by threshold
  * once its newest item has waited as long as items may, unless it is due for another reason.
  */
-export function spreadInMs(
+export function rebalanceDelayMs(
   newestAgeMs: number,
   isDue: boolean,
   { maxWaitMs, dispatch }: BatchingLimits,

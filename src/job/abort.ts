@@ -1,6 +1,6 @@
-import { systemClock } from '../ground/clock.ts';
-import { Set, WeakMap } from '../ground/globals.ts';
-import { withoutPrototype } from '../ground/without-prototype.ts';
+import { systemClock } from '../core/clock.ts';
+import { Set, WeakMap } from '../core/globals.ts';
+import { withoutPrototype } from '../core/without-prototype.ts';
 
 /** What a signal can cancel. */
 interface Cancellable {
@@ -42,7 +42,7 @@ function listenTo(signal: AbortSignal): Watch {
   try {
     signal.addEventListener('abort', cancelAll, once);
     // The signal aborted while the listener was added, and the job is not accepted yet.
-    if (hasFired || (!wasAborted && signal.aborted)) systemClock.soon(cancelAll);
+    if (hasFired || (!wasAborted && signal.aborted)) systemClock.defer(cancelAll);
     else watches.set(signal, watch);
   } catch (error) {
     stop(watch);

@@ -1,4 +1,4 @@
-import { Object, Promise } from '../ground/globals.ts';
+import { Object, Promise } from '../core/globals.ts';
 import type { Job } from './job.ts';
 
 /** A native promise with a handle on the work behind it. One that fails before anyone awaits it raises no `unhandledRejection`. */

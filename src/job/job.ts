@@ -1,11 +1,11 @@
-import { sharedOffsetMs } from '../ground/clock.ts';
-import { CancelledError, errorForItem } from '../ground/errors.ts';
-import { Promise } from '../ground/globals.ts';
-import type { List, Listed } from '../ground/list.ts';
+import { sharedOffsetMs } from '../core/clock.ts';
+import { CancelledError, errorForItem } from '../core/errors.ts';
+import { Promise } from '../core/globals.ts';
+import type { LinkedList, Listed } from '../core/linked-list.ts';
 import type { Transferable } from '../task/reference.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { unwatch, watch } from './abort.ts';
-import type { Submission } from './submit-options.ts';
+import type { SubmitSettings } from './submit-options.ts';
 
 /** What became of a job, as an executor tells it. */
 export type Outcome =
@@ -16,16 +16,16 @@ export type Outcome =
 /** `"pending"`: waits to be sent. `"sent"`: with an executor. The others: settled. */
 export type JobState = 'pending' | 'sent' | 'fulfilled' | 'rejected' | 'cancelled';
 
-/** Has the job in its list: the queue it waits in, or the loan it was sent through. */
-export interface JobKeeper {
+/** Has the job in its list: the queue it waits in, or the lease it was sent through. */
+export interface JobContainer {
   /** Takes the job out unless a worker has begun it. @returns whether it will never run */
-  withdraw(job: Job): boolean;
+  cancelQueued(job: Job): boolean;
   /** The executor is done with the job, which may have settled before. */
   outcome(job: Job, outcome: Outcome): void;
 }
 
 /** Whom it concerns that a job has settled. Told once per job, before its promise. */
-export interface JobAccount {
+export interface JobListener {
   /** @param error what its promise rejects with, if it does */
   settled(job: Job, error: unknown): void;
 }
@@ -60,26 +60,26 @@ const ignore: Resolve = () => {};
  * One submitted job. It settles once, whoever comes first: a worker's answer, a cancel, a timer, a stop. Executors
  * get the job itself as their call, so there is nothing to allocate and nothing to look up on the way.
  */
-export class Job implements Listed<Job, JobKeeper> {
+export class Job implements Listed<Job, JobContainer> {
   readonly task: ResolvedTask;
   /** Let go when the job has settled and no executor has it: one that can not give it back may still make the call. */
   args: readonly unknown[];
-  readonly submission: Submission;
+  readonly submission: SubmitSettings;
   /** Place in the order of acceptance. */
   readonly order: number;
   /** Whole milliseconds, rounded up so that no wait is cut short. */
   readonly acceptedAtMs: number;
-  readonly #account: JobAccount;
+  readonly #listener: JobListener;
   state: JobState = 'pending';
   /** For the executor's own use. */
-  seat = 0;
+  location = 0;
   /** Set by an executor that has moved what was to be moved: the job cannot be sent again. */
   declare hasMoved?: boolean;
   /** Set by an executor that ends it: how long it ran. */
   declare ranMs?: number;
   /** Its promise, when nobody need hear of its failure. Marked as handled only when it fails: that takes memory. */
   declare future?: Promise<unknown>;
-  list: List<Job, JobKeeper> | undefined = undefined;
+  list: LinkedList<Job, JobContainer> | undefined = undefined;
   previous: Job | undefined = undefined;
   next: Job | undefined = undefined;
   /** Also rejects, with a rejected promise: a second function would make every queued job larger. */
@@ -88,8 +88,8 @@ export class Job implements Listed<Job, JobKeeper> {
   constructor(
     task: ResolvedTask,
     args: readonly unknown[],
-    submission: Submission,
-    account: JobAccount,
+    submission: SubmitSettings,
+    account: JobListener,
     order: number,
     acceptedAtMs: number,
   ) {
@@ -98,7 +98,7 @@ export class Job implements Listed<Job, JobKeeper> {
     this.submission = submission;
     this.order = order;
     this.acceptedAtMs = acceptedAtMs;
-    this.#account = account;
+    this.#listener = account;
     if (submission.signal !== undefined) watch(submission.signal, this);
     lastPromise = new Promise(keepResolve);
     this.#resolve = lastResolve;
@@ -128,7 +128,7 @@ export class Job implements Listed<Job, JobKeeper> {
 
   /** From the executor. */
   settle(outcome: Outcome): void {
-    this.list?.owner.outcome(this, outcome);
+    this.list?.keeper.outcome(this, outcome);
     if (this.hasSettled) this.args = nothing;
   }
 
@@ -145,7 +145,7 @@ export class Job implements Listed<Job, JobKeeper> {
   /** @returns whether the job is cancelled now */
   cancel(reason: unknown): boolean {
     if (this.hasSettled) return this.state === 'cancelled';
-    this.list?.owner.withdraw(this);
+    this.list?.keeper.cancelQueued(this);
     const details = { owner: this.owner, taskName: this.task.name };
     const error = new CancelledError(
       'the job was cancelled',
@@ -169,7 +169,7 @@ export class Job implements Listed<Job, JobKeeper> {
     this.state = state;
     if (this.list === undefined) this.args = nothing;
     if (this.submission.signal !== undefined) unwatch(this.submission.signal, this);
-    this.#account.settled(this, error);
+    this.#listener.settled(this, error);
     this.#resolve(value);
     this.#resolve = ignore;
   }

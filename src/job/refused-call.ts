@@ -1,6 +1,6 @@
-import { LeasepoolError } from '../ground/errors.ts';
+import { LeasepoolError } from '../core/errors.ts';
 import { nameOfTask } from '../task/resolve.ts';
-import { Object } from '../ground/globals.ts';
+import { Object } from '../core/globals.ts';
 
 /** What a call throws that is refused before its options were read: the error says whose it was, and which task. */
 export function refusedCall(error: unknown, task: unknown, options: unknown): unknown {

@@ -1,5 +1,12 @@
-import { Array } from '../ground/globals.ts';
-import { abortSignal, durationMs, invalidType, list, readOptions, text } from '../ground/options.ts';
+import { Array } from '../core/globals.ts';
+import {
+  readSignal,
+  readDurationMs,
+  invalidType,
+  readList,
+  readOptions,
+  readString,
+} from '../core/options.ts';
 import type { Transferable } from '../task/reference.ts';
 
 /** Options of one submission. */
@@ -25,7 +32,7 @@ export type SubmitRest<A extends readonly unknown[], O = SubmitOptions> = [] ext
   : [args: readonly [...A], options?: O];
 
 /** Options as read and checked. */
-export interface Submission {
+export interface SubmitSettings {
   readonly owner: string | undefined;
   readonly signal: AbortSignal | undefined;
   readonly transfer: readonly Transferable[];
@@ -36,7 +43,7 @@ export interface Submission {
 const noTransfer: readonly Transferable[] = [];
 
 /** What most submissions have. */
-const plain: Submission = {
+const plain: SubmitSettings = {
   owner: undefined,
   signal: undefined,
   transfer: noTransfer,
@@ -44,7 +51,7 @@ const plain: Submission = {
   queueTimeoutMs: undefined,
 };
 
-const known: readonly (keyof SubmitOptions)[] = [
+const optionKeys: readonly (keyof SubmitOptions)[] = [
   'owner',
   'signal',
   'transfer',
@@ -53,17 +60,17 @@ const known: readonly (keyof SubmitOptions)[] = [
 ];
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
-export function readSubmitOptions(what: string, options: unknown): Submission {
+export function readSubmitOptions(what: string, options: unknown): SubmitSettings {
   if (options === undefined) return plain;
-  const given = readOptions<SubmitOptions>(what, options, known);
-  const timeoutMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: false });
+  const given = readOptions<SubmitOptions>(what, options, optionKeys);
+  const timeoutMs = readDurationMs('timeoutSeconds', given.timeoutSeconds, { orZero: false });
   return {
-    owner: text('owner', given.owner),
-    signal: abortSignal('signal', given.signal),
+    owner: readString('owner', given.owner),
+    signal: readSignal('signal', given.signal),
     transfer:
-      (list('transfer', given.transfer) as readonly Transferable[] | undefined)?.slice() ?? noTransfer,
+      (readList('transfer', given.transfer) as readonly Transferable[] | undefined)?.slice() ?? noTransfer,
     timeoutSeconds: timeoutMs === undefined ? undefined : timeoutMs / 1000,
-    queueTimeoutMs: durationMs('queueTimeoutSeconds', given.queueTimeoutSeconds, { orZero: false }),
+    queueTimeoutMs: readDurationMs('queueTimeoutSeconds', given.queueTimeoutSeconds, { orZero: false }),
   };
 }
 

@@ -1,5 +1,5 @@
-import type { LeaseOption } from './loan-terms.ts';
-import { abortSignal, durationMs, flag, readOptions, text } from '../ground/options.ts';
+import type { LeaseOption } from './lease-terms.ts';
+import { readSignal, readDurationMs, readBoolean, readOptions, readString } from '../core/options.ts';
 
 export interface AcquireOptions {
   /** Length of the lease, counted from the grant. Above 0. @defaultValue the manager's `defaultLeaseSeconds` */
@@ -14,7 +14,7 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const known: readonly (keyof AcquireOptions)[] = [
+const optionKeys: readonly (keyof AcquireOptions)[] = [
   'leaseSeconds',
   'owner',
   'wait',
@@ -33,16 +33,16 @@ export interface AcquireSettings {
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
 export function readAcquireOptions(options: unknown, defaultLeaseMs: number): AcquireSettings {
-  const given = readOptions<AcquireOptions>('acquire()', options, known);
+  const given = readOptions<AcquireOptions>('acquire()', options, optionKeys);
   return {
-    leaseMs: durationMs('leaseSeconds', given.leaseSeconds, { orZero: false }) ?? defaultLeaseMs,
+    leaseMs: readDurationMs('leaseSeconds', given.leaseSeconds, { orZero: false }) ?? defaultLeaseMs,
     leaseOption:
       given.leaseSeconds === undefined
         ? ['defaultLeaseSeconds', 'the manager']
         : ['leaseSeconds', 'acquire()'],
-    owner: text('owner', given.owner),
-    wait: flag('wait', given.wait) ?? true,
-    timeoutMs: durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }),
-    signal: abortSignal('signal', given.signal),
+    owner: readString('owner', given.owner),
+    wait: readBoolean('wait', given.wait) ?? true,
+    timeoutMs: readDurationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }),
+    signal: readSignal('signal', given.signal),
   };
 }

@@ -1,4 +1,4 @@
-import { Error, Reflect, String } from '../ground/globals.ts';
+import { Error, Reflect, String } from '../core/globals.ts';
 const { captureStackTrace } = Error;
 /** Frames that are kept: each costs time. */
 const frameLimit = 5;

@@ -1,23 +1,23 @@
-import type { Deadline } from '../ground/deadline.ts';
-import { CancelledError, LeaseUnavailableError, TimeoutError } from '../ground/errors.ts';
+import type { Deadline } from '../core/timer-queue.ts';
+import { CancelledError, LeaseUnavailableError, TimeoutError } from '../core/errors.ts';
 import { reasonOf, unwatch, watch } from '../job/abort.ts';
 import type { AcquireSettings } from './acquire-options.ts';
 import type { AcquiredAt } from './acquired-at.ts';
-import { ExecutorLease, type LeaseTools } from './lease.ts';
-import type { LoanRequest, LoanSource } from './lender.ts';
-import type { Loan } from './loan.ts';
-import type { LeaseOption } from './loan-terms.ts';
+import { ExecutorLease, type LeaseTools } from './executor-lease.ts';
+import type { LeaseRequest, LeaseSource } from './lease-broker.ts';
+import type { Lease } from './lease.ts';
+import type { LeaseOption } from './lease-terms.ts';
 
 export interface AcquisitionTools extends LeaseTools {
-  readonly lender: LoanSource;
+  readonly lender: LeaseSource;
 }
 
-/** One `acquire()`: a request for a loan whose wait can be bounded and cancelled. */
-export class Acquisition implements LoanRequest {
+/** One `acquire()`: a request for a lease whose wait can be bounded and cancelled. */
+export class Acquisition implements LeaseRequest {
   readonly leaseMs: number;
   readonly leaseOption: LeaseOption;
   readonly owner: string | undefined;
-  readonly waitsOutBreak = false;
+  readonly waitsDuringCooldown = false;
   readonly needsWorkers = false;
   readonly wants = 1;
   readonly #settings: AcquireSettings;
@@ -26,7 +26,7 @@ export class Acquisition implements LoanRequest {
   readonly #reject: (error: Error) => void;
   readonly #acquiredAt: AcquiredAt | undefined;
   #isOver = false;
-  #leave: (() => void) | undefined;
+  #cancelRequest: (() => void) | undefined;
   #deadline: Deadline | undefined;
 
   constructor(
@@ -48,7 +48,7 @@ export class Acquisition implements LoanRequest {
 
   begin(): void {
     const { signal, wait, timeoutMs } = this.#settings;
-    const { lender, deadlines, clock } = this.#tools;
+    const { lender, timers, clock } = this.#tools;
     if (signal?.aborted === true) return this.cancel(reasonOf(signal));
     if (signal !== undefined) watch(signal, this); // Before it stands in line: the signal may throw.
     if (!lender.canLend && lender.refusal === undefined) {
@@ -56,16 +56,16 @@ export class Acquisition implements LoanRequest {
         return this.refused(new LeaseUnavailableError('every pool is leased', { owner: this.owner }));
       if (timeoutMs === 0) return this.#onTimeout();
     }
-    const leave = lender.borrow(this);
+    const leave = lender.acquire(this);
     if (this.#isOver) return;
-    this.#leave = leave;
+    this.#cancelRequest = leave;
     if (timeoutMs !== undefined)
-      this.#deadline = deadlines.set(clock.now() + timeoutMs, this.#onTimeout, { keepsAlive: true });
+      this.#deadline = timers.set(clock.now() + timeoutMs, this.#onTimeout, { keepsAlive: true });
   }
 
-  granted(loan: Loan): void {
+  granted(lease: Lease): void {
     this.#end();
-    this.#resolve(ExecutorLease.over(loan, this.#tools, this.#acquiredAt));
+    this.#resolve(ExecutorLease.over(lease, this.#tools, this.#acquiredAt));
   }
 
   refused(error: Error): void {
@@ -87,8 +87,8 @@ export class Acquisition implements LoanRequest {
 
   #end(): void {
     this.#isOver = true;
-    this.#leave?.();
-    this.#tools.deadlines.clear(this.#deadline);
+    this.#cancelRequest?.();
+    this.#tools.timers.clear(this.#deadline);
     if (this.#settings.signal !== undefined) unwatch(this.#settings.signal, this);
   }
 }

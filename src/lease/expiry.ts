@@ -1,10 +1,10 @@
-import { LeaseExpiredError } from '../ground/errors.ts';
+import { LeaseExpiredError } from '../core/errors.ts';
 import type { Job } from '../job/job.ts';
-import type { LoanTerms } from './loan-terms.ts';
-import { Math } from '../ground/globals.ts';
+import type { LeaseTerms } from './lease-terms.ts';
+import { Math } from '../core/globals.ts';
 
 /** Why a lease is taken away at hard expiry: which options have set its time. */
-export function expiryOf({ id, leaseMs, graceMs, leaseOption }: LoanTerms): LeaseExpiredError {
+export function expiryOf({ id, leaseMs, graceMs, leaseOption }: LeaseTerms): LeaseExpiredError {
   const [option, of] = leaseOption ?? ['leaseSeconds', undefined];
   const length = `${option}: ${leaseMs / 1000}${of === undefined ? '' : ` of ${of}`}`;
   const grace = `leaseGraceSeconds: ${graceMs / 1000} of the manager`;

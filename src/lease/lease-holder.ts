@@ -1,11 +1,11 @@
-import type { Deadline, Deadlines } from '../ground/deadline.ts';
-import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
-import type { Logger } from '../ground/logger.ts';
+import type { Deadline, TimerQueue } from '../core/timer-queue.ts';
+import { copyOf, LeaseExpiredError, LeasepoolError } from '../core/errors.ts';
+import type { Logger } from '../core/logger.ts';
 import type { Job, Outcome } from '../job/job.ts';
 import type { AcquiredAt } from './acquired-at.ts';
 import { notBegunBecause } from './expiry.ts';
-import type { Loan, LoanHolder } from './loan.ts';
-import { AbortController, FinalizationRegistry, WeakRef, WeakSet } from '../ground/globals.ts';
+import type { Lease, LeaseEvents } from './lease.ts';
+import { AbortController, FinalizationRegistry, WeakRef, WeakSet } from '../core/globals.ts';
 
 /** What it tells the lease, as long as there is one. */
 export interface HeldLease {
@@ -14,7 +14,7 @@ export interface HeldLease {
 }
 
 export interface LeaseHolderTools {
-  readonly deadlines: Deadlines;
+  readonly timers: TimerQueue;
   readonly logger: Logger;
 }
 
@@ -25,12 +25,12 @@ const watchAfterMs = 1_000;
 const forgettable = new FinalizationRegistry<LeaseHolder>((holder) => holder.leaseCollected());
 
 /**
- * Holds a loan for a lease that a program acquired. After a while it does not keep the lease alive: one that nobody
+ * Holds a lease for the object that `acquire()` gave to a program. After a while it does not keep the lease alive: one that nobody
  * can reach, and so nobody can release, is garbage collected, and its pool comes back.
  */
-export class LeaseHolder implements LoanHolder {
-  readonly lost: AbortController = new AbortController();
-  readonly #loan: Loan;
+export class LeaseHolder implements LeaseEvents {
+  readonly invalidatedBy: AbortController = new AbortController();
+  readonly #granted: Lease;
   readonly #tools: LeaseHolderTools;
   readonly #acquiredAt: AcquiredAt | undefined;
   #lease: HeldLease | undefined;
@@ -40,34 +40,34 @@ export class LeaseHolder implements LoanHolder {
   /** Jobs that certainly never began. */
   readonly #returned = new WeakSet<Job>();
 
-  constructor(loan: Loan, lease: HeldLease, tools: LeaseHolderTools, acquiredAt: AcquiredAt | undefined) {
-    this.#loan = loan;
+  constructor(granted: Lease, lease: HeldLease, tools: LeaseHolderTools, acquiredAt: AcquiredAt | undefined) {
+    this.#granted = granted;
     this.#lease = lease;
     this.#tools = tools;
     this.#acquiredAt = acquiredAt;
-    const { deadlines } = tools;
-    const watchAt = deadlines.now() + watchAfterMs;
-    this.#watchBegin = deadlines.set(watchAt, () => this.#watch(), { keepsAlive: false });
+    const { timers } = tools;
+    const watchAt = timers.now() + watchAfterMs;
+    this.#watchBegin = timers.set(watchAt, () => this.#watch(), { keepsAlive: false });
   }
 
   /** The lease has been released. */
   release(): void {
     this.#end();
-    this.#loan.release();
+    this.#granted.release();
   }
 
   /** Nobody can release the lease any more. Somebody may have its signal all the same. */
   leaseCollected(): void {
     const what = 'was garbage collected without having been released';
-    if (this.#loan.active) this.#logForgotten(`a lease ${what}`);
+    if (this.#granted.active) this.#logForgotten(`a lease ${what}`);
     this.release();
-    this.lost.abort(new LeaseExpiredError(`lease ${this.#loan.terms.id} ${what}`));
+    this.invalidatedBy.abort(new LeaseExpiredError(`lease ${this.#granted.terms.id} ${what}`));
   }
 
   jobOutcome(job: Job, outcome: Outcome): void {
     if (outcome.status === 'fulfilled') job.fulfil(outcome.value);
     else if (outcome.status === 'rejected') job.reject(outcome.reason);
-    else this.rejectReturned(job, this.#loan.lost ?? outcome.reason);
+    else this.rejectReturned(job, this.#granted.invalidatedBy ?? outcome.reason);
   }
 
   /** The job certainly never began, because of `reason`. */
@@ -80,21 +80,21 @@ export class LeaseHolder implements LoanHolder {
     return this.#returned.has(job);
   }
 
-  jobWithdrawn(): void {}
+  jobCancelled(): void {}
 
   workerFreed(): void {}
 
-  loanIdle(): void {}
+  leaseIdle(): void {}
 
   /** A direct holder may still submit. */
-  loanExpired(): void {
+  leaseExpired(): void {
     this.#logForgotten('a lease has reached the end of its time and was not released');
   }
 
-  loanLost(reason: Error): void {
+  leaseInvalidated(reason: Error): void {
     this.#end();
     (this.#lease ?? this.#watchedLease?.deref())?.rejectOutbox(reason);
-    this.lost.abort(reason instanceof LeasepoolError ? copyOf(reason) : reason);
+    this.invalidatedBy.abort(reason instanceof LeasepoolError ? copyOf(reason) : reason);
   }
 
   #watch(): void {
@@ -108,13 +108,13 @@ export class LeaseHolder implements LoanHolder {
   #logForgotten(message: string): void {
     if (this.#isLogged) return;
     this.#isLogged = true;
-    const { id: lease, owner, leaseMs } = this.#loan.terms;
+    const { id: lease, owner, leaseMs } = this.#granted.terms;
     const acquiredAt = this.#acquiredAt?.text;
     this.#tools.logger.warn(message, { lease, owner, leaseSeconds: leaseMs / 1000, acquiredAt });
   }
 
   #end(): void {
-    this.#tools.deadlines.clear(this.#watchBegin);
+    this.#tools.timers.clear(this.#watchBegin);
     if (this.#watchedLease !== undefined) forgettable.unregister(this);
   }
 }

@@ -1,226 +1,264 @@
-import { Follower } from '../diagnostics/follower.ts';
-import type { Clock } from '../ground/clock.ts';
-import { copyOf, LeaseExpiredError, LeasepoolError } from '../ground/errors.ts';
-import { Math, Promise } from '../ground/globals.ts';
-import { List } from '../ground/list.ts';
-import { list } from '../ground/options.ts';
-import { refuseCloning } from '../ground/uncloneable.ts';
-import { reasonOf } from '../job/abort.ts';
-import { futureOf, type WorkFuture } from '../job/future.ts';
-import { Job, type JobKeeper, type Outcome, promiseOfLastJob } from '../job/job.ts';
-import { refusedCall } from '../job/refused-call.ts';
-import type { QueueTimeouts } from '../job/queue-timeout.ts';
-import {
-  readArgs,
-  readSubmitOptions,
-  type Submission,
-  type SubmitOptions,
-  type SubmitRest,
-} from '../job/submit-options.ts';
-import type { Task } from '../task/reference.ts';
-import { resolveTask } from '../task/resolve.ts';
-import type { ResolvedTask } from '../wire/reference.ts';
-import type { AcquiredAt } from './acquired-at.ts';
-import { LeaseHolder, type LeaseHolderTools } from './lease-holder.ts';
-import type { Loan } from './loan.ts';
+import { itemSend, leaseExpire, leaseLose } from '../diagnostics/channels.ts';
+import { publishSent } from '../diagnostics/item-tracer.ts';
+import { isBrokenExecutor, type LeaseExpiredError } from '../core/errors.ts';
+import { LinkedList } from '../core/linked-list.ts';
+import type { Backlog } from '../executor/chunk.ts';
+import type { Executor } from '../executor/executor.ts';
+import { loadOf, type PoolLoad } from '../executor/load.ts';
+import { submitGuarded } from '../executor/pending-executor.ts';
+import type { Job, JobContainer, Outcome } from '../job/job.ts';
+import { endedByExpiry, expiryOf, notBegunBecause } from './expiry.ts';
+import type { LeaseTerms } from './lease-terms.ts';
+import { Math, Promise } from '../core/globals.ts';
 
-/** What a lease needs of its manager. */
-export interface LeaseTools extends LeaseHolderTools {
-  readonly clock: Clock;
-  readonly queueTimeouts: QueueTimeouts;
+/** Who uses a lease: a batch, or the facade an `acquire()` gave. */
+export interface LeaseEvents {
+  /** What became of a job sent through the lease. `"returned"`: it was never begun. */
+  jobOutcome(job: Job, outcome: Outcome): void;
+  /** A job was taken back: a worker may be free. */
+  jobCancelled(): void;
+  /** A worker has come up, or has nothing to do any more: it may have had nothing but what was taken back. */
+  workerFreed(): void;
+  /** Nothing is in flight any more, and the lease is still the holder's. */
+  leaseIdle(): void;
+  /** Soft expiry: the time asked for is over, the grace begins. */
+  leaseExpired(): void;
+  /** The lease was taken away: expired for good, its pool broke, or the manager stopped. */
+  leaseInvalidated(reason: Error): void;
 }
 
-// What it implements for its own rooms is not in its declaration: those methods are stripped from it.
-/** A pool, lent for a while: `await using lease = await manager.acquire()`. */
-export class ExecutorLease implements AsyncDisposable {
-  readonly leaseId: string;
-  readonly owner: string | undefined;
-  /** Length asked for, in seconds, counted from {@link leasedAt}. */
-  readonly leaseSeconds: number;
-  /** Seconds between soft expiry, after which a grinder sends no more, and hard expiry, when the lease is revoked. */
-  readonly graceSeconds: number;
-  /** On the clock of `performance.now()`, in seconds. */
-  readonly leasedAt: number;
-  /** Likewise. Work is still accepted after it. */
-  readonly softExpiresAt: number;
-  /** Likewise. Then the lease is revoked: jobs that still run fail with {@link LeaseExpiredError}. */
-  readonly hardExpiresAt: number;
-  readonly #loan: Loan;
-  readonly #tools: LeaseTools;
-  readonly #holder: LeaseHolder;
-  /** Jobs of this turn, which leave together at its end. */
-  readonly #outbox: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
-  readonly #follower = new Follower(this);
-  #jobs = 0;
+/** What a lease tells the manager. */
+export interface LeaseHost {
+  /** Nothing of the lease is left; `retire` when its pool can not be lent again. Told once. */
+  leaseEnded(lease: Lease, retire: boolean): void;
+}
 
-  /** @internal */
-  private constructor(loan: Loan, tools: LeaseTools, acquiredAt: AcquiredAt | undefined) {
-    const { id, owner, leaseMs, graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs } = loan.terms;
-    this.leaseId = id;
-    this.owner = owner;
-    this.leaseSeconds = leaseMs / 1000;
-    this.graceSeconds = graceMs / 1000;
-    this.leasedAt = leasedAtMs / 1000;
-    this.softExpiresAt = softExpiresAtMs / 1000;
-    this.hardExpiresAt = hardExpiresAtMs / 1000;
-    this.#loan = loan;
-    this.#tools = tools;
-    this.#holder = new LeaseHolder(loan, this, tools, acquiredAt);
-    loan.holder = this.#holder;
-    refuseCloning(this);
+/**
+ * A pool lent for a while, and the jobs sent through it.
+ *
+ * `active` until it is released or lost; then it drains: no new work, and it ends when what is in flight has
+ * settled. It ends once.
+ */
+export class Lease implements JobContainer {
+  readonly terms: LeaseTerms;
+  readonly workers: number;
+  readonly #executor: Executor;
+  readonly #load: PoolLoad | undefined;
+  readonly #host: LeaseHost;
+  readonly #inFlight: LinkedList<Job, JobContainer> = new LinkedList<Job, JobContainer>(this);
+  #holder!: LeaseEvents;
+  #state: 'active' | 'draining' | 'ended' = 'active';
+  #invalidatedBy: Error | undefined;
+  #expiry: LeaseExpiredError | undefined;
+  #retire = false;
+  readonly #whenEnded: (() => void)[] = [];
+
+  constructor(terms: LeaseTerms, executor: Executor, host: LeaseHost) {
+    this.terms = terms;
+    this.workers = executor.workers;
+    this.#executor = executor;
+    this.#load = loadOf(executor);
+    this.#host = host;
   }
 
-  /** @internal @param acquiredAt where, if that may have to be told */
-  static over(loan: Loan, tools: LeaseTools, acquiredAt?: AcquiredAt): ExecutorLease {
-    return new ExecutorLease(loan, tools, acquiredAt);
+  /** The holder is known once the lease has been granted. */
+  set holder(holder: LeaseEvents) {
+    this.#holder = holder;
   }
 
-  /** Neither released nor revoked. */
+  /** Neither released nor lost. */
   get active(): boolean {
-    return this.#loan.active;
+    return this.#state === 'active';
   }
 
-  /** Aborts when the lease is revoked, its pool breaks or the manager stops. Not on release. */
-  get signal(): AbortSignal {
-    return this.#holder.lost.signal;
+  get draining(): boolean {
+    return this.#state === 'draining';
+  }
+
+  /** Why it was taken away. */
+  get invalidatedBy(): Error | undefined {
+    return this.#invalidatedBy;
+  }
+
+  /** When the last job in flight was accepted. */
+  get newestAcceptedAtMs(): number {
+    return this.#inFlight.last?.acceptedAtMs ?? Infinity;
+  }
+
+  /** Jobs that workers have or will begin; those cancelled while running are among them. */
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  get workersUp(): number {
+    return this.#load?.workersUp ?? this.workers;
+  }
+
+  /** Workers that have nothing to do, as far as it is known. */
+  get idleWorkers(): number {
+    return this.#load?.idleWorkers ?? Math.max(0, this.workers - this.#inFlight.size);
+  }
+
+  /** What no worker has begun, as far as it is known. */
+  backlog(): Backlog {
+    if (this.#load !== undefined) return this.#load.backlog();
+    return { calls: Math.max(0, this.#inFlight.size - this.workers), workMs: Infinity, ageMs: 0 };
+  }
+
+  /** So many jobs like this one are worth a message to a worker, as far as it is known. */
+  worthMessage({ task }: Job): number {
+    return this.#load?.worthMessage(task) ?? 1;
+  }
+
+  /** A worker of its pool may be free. */
+  workerFreed(): void {
+    if (this.#state === 'active') this.#holder.workerFreed();
+  }
+
+  /** Sends jobs, in order and in one call. Those the executor does not take come back as outcomes. */
+  submit(jobs: readonly Job[]): void {
+    for (const job of jobs) {
+      job.state = 'sent';
+      this.#inFlight.push(job);
+    }
+    const { submitted, error } = submitGuarded(this.#executor, jobs);
+    if (itemSend.hasSubscribers) publishSent(jobs.slice(0, submitted), this.terms.id);
+    if (submitted >= jobs.length) return;
+    const isBroken = isBrokenExecutor(error);
+    if (isBroken) {
+      // Elsewhere is another pool, although this one might be free again.
+      this.#retire = true;
+      this.invalidate(error as Error);
+    }
+    const status = isBroken ? 'returned' : 'rejected';
+    for (const job of jobs.slice(submitted)) this.outcome(job, { status, reason: error });
   }
 
   /**
-   * Runs a task and gives its result. Calls made in one turn travel together. Never throws synchronously.
-   * @throws {@link LeaseExpiredError} once released or revoked; `NotStartedError` once the manager has stopped;
-   *   `TaskReferenceError`; the job's own error
+   * Takes back up to `count` jobs that no worker has begun, the last ones first. Jobs whose memory has moved already
+   * stay: they cannot be sent again. Should nothing be left, the lease goes on until it is released, or told by
+   * {@link endWhenDrained}: whoever gets the pool next must find these jobs in their place.
+   * @returns them, in order
    */
-  run<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): Promise<Awaited<R>>;
-  run(task: unknown, args?: unknown, options?: unknown): Promise<unknown> {
-    try {
-      this.#send(this.#resolve(task, options), args, readSubmitOptions('run()', options));
-      return promiseOfLastJob();
-    } catch (error) {
-      return Promise.reject(error);
+  takeBack(count: number): Job[] {
+    const taken: Job[] = [];
+    // From the last: workers begin with the first.
+    for (let job = this.#inFlight.last; job !== undefined && taken.length < count;) {
+      const previous: Job | undefined = job.previous;
+      if (job.hasMoved !== true && !job.hasSettled && this.#takeBack(job)) taken.push(job);
+      job = previous;
     }
+    return taken.reverse();
   }
 
-  /** Like {@link run}, but a cancellable future, at once. Misuse (an inactive lease, a task or options that cannot work) throws synchronously. */
-  enqueue<A extends readonly unknown[], R>(task: Task<A, R>, ...rest: SubmitRest<A>): WorkFuture<Awaited<R>>;
-  enqueue(task: unknown, args?: unknown, options?: unknown): WorkFuture<unknown> {
-    const job = this.#send(this.#resolve(task, options), args, readSubmitOptions('enqueue()', options));
-    return futureOf(promiseOfLastJob(), job);
+  cancelQueued(job: Job): boolean {
+    if (!this.#takeBack(job)) return false;
+    this.#holder.jobCancelled();
+    this.#afterLeaving();
+    return true;
   }
 
-  /**
-   * One task over many argument tuples, outcomes in call order.
-   * @throws {@link LeaseExpiredError} (or what made the lease inactive), and TypeError or RangeError for options that cannot work;
-   *   whatever happens to a call is in its outcome
-   */
-  async runBatch<A extends readonly unknown[], R>(
-    task: Task<A, R>,
-    calls: readonly (readonly [...A])[],
-    options?: SubmitOptions,
-  ): Promise<PromiseSettledResult<Awaited<R>>[]> {
-    const submission = readSubmitOptions('runBatch()', options);
-    this.#assertActive(task, submission);
-    const one = (args: readonly unknown[]): Promise<unknown> => {
-      try {
-        this.#send(resolveTask(task), args, submission);
-        return promiseOfLastJob();
-      } catch (error) {
-        return Promise.reject(refusedCall(error, task, submission));
-      }
-    };
-    return (await Promise.allSettled(
-      list('calls', calls ?? null)!.map((args) => one(args as readonly unknown[])),
-    )) as PromiseSettledResult<Awaited<R>>[];
+  outcome(job: Job, outcome: Outcome): void {
+    if (!this.#inFlight.remove(job)) return;
+    this.#holder.jobOutcome(job, this.#isExpiry(outcome) ? this.#endOf(job) : outcome);
+    this.#afterLeaving();
   }
 
-  /**
-   * @internal Like {@link run}, but tells what became of the job as an executor does: `"returned"` when it certainly
-   * never began, because the lease or its pool has ended. A reason alone does not tell: a job may throw any error.
-   */
-  async outcomeOf(task: unknown, args: unknown, options: SubmitOptions): Promise<Outcome> {
-    try {
-      this.#assertActive(task, options);
-    } catch (reason) {
-      return { status: 'returned', reason };
+  /** Gives the pool back; with work in flight, once that has settled. */
+  release(): void {
+    if (this.#state !== 'active') return;
+    this.#state = 'draining';
+    this.endWhenDrained();
+  }
+
+  /** Resolves when nothing of the lease is left. */
+  ended(): Promise<void> {
+    return this.#state === 'ended'
+      ? Promise.resolve()
+      : new Promise((resolve) => this.#whenEnded.push(resolve));
+  }
+
+  expireSoftly(): void {
+    if (this.#state !== 'active') return;
+    const { id: leaseId, owner } = this.terms;
+    if (leaseExpire.hasSubscribers) leaseExpire.publish({ leaseId, owner });
+    this.#holder.leaseExpired();
+  }
+
+  /** Hard expiry: what is not begun goes back to the holder, what runs is ended. */
+  revoke(): void {
+    if (this.#state === 'ended') return;
+    const reason = (this.#expiry = expiryOf(this.terms));
+    const notBegun = this.takeBack(Infinity);
+    for (const job of notBegun) this.#holder.jobOutcome(job, { status: 'returned', reason });
+    this.invalidate(reason);
+    for (const job of this.jobs()) {
+      if (this.cancelQueued(job))
+        this.#holder.jobOutcome(job, { status: 'rejected', reason: notBegunBecause(reason, job) });
     }
-    let job: Job | undefined;
-    try {
-      job = this.#send(resolveTask(task), args, readSubmitOptions('run()', options));
-      return { status: 'fulfilled', value: await promiseOfLastJob() };
-    } catch (reason) {
-      const hasReturned = job !== undefined && this.#holder.hasReturned(job);
-      return { status: hasReturned ? 'returned' : 'rejected', reason };
+    this.#endRunning(reason);
+    this.endWhenDrained();
+  }
+
+  /** Takes the lease away from its holder. What is in flight still settles. */
+  invalidate(reason: Error): void {
+    if (this.#invalidatedBy !== undefined || this.#state === 'ended') return;
+    this.#invalidatedBy = reason;
+    const wasActive = this.#state === 'active';
+    this.#state = 'draining';
+    const { id: leaseId, owner } = this.terms;
+    if (leaseLose.hasSubscribers) leaseLose.publish({ leaseId, owner, error: reason });
+    if (wasActive) this.#holder.leaseInvalidated(reason);
+    this.endWhenDrained();
+  }
+
+  /** The pool cannot be used again once this lease is over. */
+  retirePool(): void {
+    this.#retire = true;
+  }
+
+  #isExpiry(outcome: Outcome): boolean {
+    return outcome.status === 'rejected' && this.#expiry !== undefined && outcome.reason === this.#expiry;
+  }
+
+  #endOf(job: Job): Outcome {
+    return { status: 'rejected', reason: endedByExpiry(this.#expiry!, job) };
+  }
+
+  #takeBack(job: Job): boolean {
+    if (job.list !== this.#inFlight || this.#executor.takeBack?.(job) !== true) return false;
+    return this.#inFlight.remove(job);
+  }
+
+  #endRunning(reason: Error): void {
+    const running = this.jobs();
+    if (running.length === 0) return;
+    if (this.#executor.endCalls !== undefined) {
+      this.#executor.endCalls(running, reason);
+      return;
     }
+    this.#retire = true;
+    for (const job of running) this.outcome(job, { status: 'rejected', reason });
   }
 
-  /** Gives the pool back; with work in flight, once that has settled. Calling it again does nothing. */
-  async release(): Promise<void> {
-    this.#flush();
-    this.#holder.release();
-    await this.#loan.ended();
-  }
-
-  /** `release()`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release();
-  }
-
-  /** @internal */
-  withdraw(job: Job): boolean {
-    return this.#outbox.remove(job);
-  }
-
-  /** @internal Nothing in the outbox is with an executor. */
-  outcome(): void {}
-
-  /** @internal */
-  settled(job: Job): void {
-    this.#tools.queueTimeouts.forget(job);
-  }
-
-  #resolve(task: unknown, options: unknown): ResolvedTask {
-    this.#assertActive(task, options);
-    try {
-      return resolveTask(task);
-    } catch (error) {
-      throw refusedCall(error, task, options);
-    }
-  }
-
-  #assertActive(task: unknown, options: unknown): void {
-    // The timer may be late: this thread may have been busy.
-    if (this.#loan.active && this.#tools.clock.now() >= this.#loan.terms.hardExpiresAtMs) this.#loan.revoke();
-    if (this.#loan.active) return;
-    const { lost } = this.#loan;
-    const error = lost ?? new LeaseExpiredError(`lease ${this.leaseId} has been released`);
-    throw error instanceof LeasepoolError ? refusedCall(copyOf(error), task, options) : error;
-  }
-
-  #send(task: ResolvedTask, args: unknown, submission: Submission): Job {
-    const tuple = readArgs(args);
-    const isAborted = submission.signal?.aborted === true;
-    const isFollowed = this.#follower.isWanted;
-    const account = isFollowed ? this.#follower : this;
-    const job = new Job(task, tuple, submission, account, this.#jobs++, Math.ceil(this.#tools.clock.now()));
-    if (!isAborted) {
-      if (this.#outbox.size === 0) this.#tools.clock.soon(() => this.#flush());
-      this.#outbox.push(job);
-      this.#tools.queueTimeouts.watch(job);
-    }
-    if (isFollowed) this.#follower.submitted(job);
-    if (isAborted) job.cancel(reasonOf(submission.signal!));
-    return job;
-  }
-
-  #flush(): void {
-    if (this.#outbox.size === 0) return;
+  /** The jobs in flight. */
+  jobs(): Job[] {
     const jobs: Job[] = [];
-    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift()) jobs.push(job);
-    this.#loan.submit(jobs);
+    for (let job = this.#inFlight.first; job !== undefined; job = job.next) jobs.push(job);
+    return jobs;
   }
 
-  /** @internal */
-  rejectOutbox(reason: Error): void {
-    for (let job = this.#outbox.shift(); job !== undefined; job = this.#outbox.shift())
-      this.#holder.rejectReturned(job, reason);
+  #afterLeaving(): void {
+    if (this.#inFlight.size > 0) return;
+    if (this.#state === 'active') this.#holder.leaseIdle();
+    else this.endWhenDrained();
+  }
+
+  /** A draining lease ends once nothing of it is in flight. To be called when what was taken back is in its place. */
+  endWhenDrained(): void {
+    if (this.#state !== 'draining' || this.#inFlight.size > 0) return;
+    this.#state = 'ended';
+    this.#host.leaseEnded(this, this.#retire);
+    for (const resolve of this.#whenEnded) resolve();
   }
 }

@@ -2,23 +2,23 @@ import { availableParallelism } from 'node:os';
 import { SHARE_ENV } from 'node:worker_threads';
 import { builtInNames, type BuiltInName } from '../executor/backends.ts';
 import type { ExecutorBackend, WorkerSettings } from '../executor/executor.ts';
-import { UnsupportedBackendError } from '../ground/errors.ts';
-import { Math, Object, URL } from '../ground/globals.ts';
-import { type Logger, readLogger } from '../ground/logger.ts';
+import { UnsupportedBackendError } from '../core/errors.ts';
+import { Math, Object, URL } from '../core/globals.ts';
+import { type Logger, readLogger } from '../core/logger.ts';
 import {
-  callable,
-  count,
-  durationMs,
-  flag,
+  readFunction,
+  readInteger,
+  readDurationMs,
+  readBoolean,
   invalidType,
-  list,
-  oneOf,
+  readList,
+  readOneOf,
   outOfRange,
   readOptions,
-  text,
-  withMethods,
-} from '../ground/options.ts';
-import { withoutPrototype } from '../ground/without-prototype.ts';
+  readString,
+  readObjectWith,
+} from '../core/options.ts';
+import { withoutPrototype } from '../core/without-prototype.ts';
 import { moduleString } from '../task/reference.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { cloneWithErrors, encodeErrors } from '../wire/error-codec.ts';
@@ -87,7 +87,7 @@ export interface ManagerSettings extends SizingLimits {
   readonly workerOptions: WorkerSettings | undefined;
 }
 
-const known: readonly (keyof LeasedExecutorManagerOptions)[] = [
+const optionKeys: readonly (keyof LeasedExecutorManagerOptions)[] = [
   'backend',
   'maxPools',
   'minPools',
@@ -109,9 +109,9 @@ const known: readonly (keyof LeasedExecutorManagerOptions)[] = [
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`, `UnsupportedBackendError`, `NotCloneableError` */
 export function readManagerOptions(options: unknown): ManagerSettings {
-  const given = readOptions<LeasedExecutorManagerOptions>('LeasedExecutorManager', options, known);
-  const maxPools = count('maxPools', given.maxPools, { min: 1 }) ?? 1;
-  const minPools = count('minPools', given.minPools, { min: 0 }) ?? Math.min(1, maxPools);
+  const given = readOptions<LeasedExecutorManagerOptions>('LeasedExecutorManager', options, optionKeys);
+  const maxPools = readInteger('maxPools', given.maxPools, { min: 1 }) ?? 1;
+  const minPools = readInteger('minPools', given.minPools, { min: 0 }) ?? Math.min(1, maxPools);
   if (minPools > maxPools)
     throw outOfRange(`"minPools" must not be above "maxPools" (${maxPools})`, minPools);
   const backend = readBackend(given.backend);
@@ -119,23 +119,23 @@ export function readManagerOptions(options: unknown): ManagerSettings {
     backend,
     maxPools,
     minPools,
-    idleMs: durationMs('idleSeconds', given.idleSeconds, { orZero: false }) ?? 60_000,
-    unitsPerPool: count('unitsPerPool', given.unitsPerPool, { min: 1 }) ?? 10,
-    sizeProvider: callable<() => number>('sizeProvider', given.sizeProvider),
+    idleMs: readDurationMs('idleSeconds', given.idleSeconds, { orZero: false }) ?? 60_000,
+    unitsPerPool: readInteger('unitsPerPool', given.unitsPerPool, { min: 1 }) ?? 10,
+    sizeProvider: readFunction<() => number>('sizeProvider', given.sizeProvider),
     checkIntervalMs:
-      durationMs('checkIntervalSeconds', given.checkIntervalSeconds, { orZero: false }) ?? 120_000,
+      readDurationMs('checkIntervalSeconds', given.checkIntervalSeconds, { orZero: false }) ?? 120_000,
     defaultLeaseMs:
-      durationMs('defaultLeaseSeconds', given.defaultLeaseSeconds, { orZero: false }) ?? 300_000,
-    leaseGraceMs: durationMs('leaseGraceSeconds', given.leaseGraceSeconds, { orZero: true }) ?? 15_000,
+      readDurationMs('defaultLeaseSeconds', given.defaultLeaseSeconds, { orZero: false }) ?? 300_000,
+    leaseGraceMs: readDurationMs('leaseGraceSeconds', given.leaseGraceSeconds, { orZero: true }) ?? 15_000,
     workersPerPool:
-      count('workersPerPool', given.workersPerPool, { min: 1 }) ?? Math.min(4, availableParallelism()),
-    namePrefix: text('namePrefix', given.namePrefix) ?? 'leasepool',
+      readInteger('workersPerPool', given.workersPerPool, { min: 1 }) ?? Math.min(4, availableParallelism()),
+    namePrefix: readString('namePrefix', given.namePrefix) ?? 'leasepool',
     logger: readLogger(given.logger),
-    asyncTasks: oneOf('asyncTasks', given.asyncTasks, ['await', 'reject']) ?? 'await',
+    asyncTasks: readOneOf('asyncTasks', given.asyncTasks, ['await', 'reject']) ?? 'await',
     preload: readPreload(given.preload),
     workerData: readWorkerData(given.workerData, backend),
     startTimeoutSeconds:
-      (durationMs('startTimeoutSeconds', given.startTimeoutSeconds, { orZero: false }) ?? 30_000) / 1000,
+      (readDurationMs('startTimeoutSeconds', given.startTimeoutSeconds, { orZero: false }) ?? 30_000) / 1000,
     workerOptions: readWorkerOptions(given.workerOptions, backend),
   };
 }
@@ -151,7 +151,7 @@ function readBackend(value: unknown): ManagerSettings['backend'] {
       `"backend" must be ${expected} or an ExecutorBackend; received "${value}"`,
     );
   }
-  const backend = withMethods<ExecutorBackend>('backend', value, ['createExecutor'])!;
+  const backend = readObjectWith<ExecutorBackend>('backend', value, ['createExecutor'])!;
   if (typeof backend.name !== 'string') throw invalidType('"backend.name" must be a string', backend.name);
   return backend;
 }
@@ -164,7 +164,7 @@ function requireSerialization(): void {
 }
 
 function readPreload(value: unknown): readonly string[] {
-  return (list('preload', value) ?? []).map((module) => {
+  return (readList('preload', value) ?? []).map((module) => {
     if (typeof module === 'string' || module instanceof URL) return moduleString(module, 'preload');
     throw invalidType('"preload" must hold module URLs, paths or specifiers', module);
   });
@@ -217,9 +217,9 @@ function readLimits(value: unknown): WorkerSettings['resourceLimits'] {
 
 /** Checked, and copied where a later change of the original could have an effect. */
 function copiedSettings({ env, execArgv, stdout, stderr }: WorkerSettings): WorkerSettings {
-  flag('workerOptions.stdout', stdout);
-  flag('workerOptions.stderr', stderr);
-  const flags = list('workerOptions.execArgv', execArgv) as readonly string[] | undefined;
+  readBoolean('workerOptions.stdout', stdout);
+  readBoolean('workerOptions.stderr', stderr);
+  const flags = readList('workerOptions.execArgv', execArgv) as readonly string[] | undefined;
   const wrong = flags?.find((each) => typeof each !== 'string');
   if (wrong !== undefined) throw invalidType('"workerOptions.execArgv" must hold strings', wrong);
   const isShared = env === SHARE_ENV;

@@ -1,29 +1,29 @@
 import { builtInBackend } from '../executor/backends.ts';
 import { windowSeconds } from '../diagnostics/histogram.ts';
 import type { ExecutorBackend } from '../executor/executor.ts';
-import { type Clock, systemClock } from '../ground/clock.ts';
-import { Deadlines } from '../ground/deadline.ts';
-import { ImportReentryError, NotStartedError } from '../ground/errors.ts';
-import { silentLogger } from '../ground/logger.ts';
-import { durationMs, readOptions } from '../ground/options.ts';
-import { refuseCloning } from '../ground/uncloneable.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import { TimerQueue } from '../core/timer-queue.ts';
+import { ImportReentryError, NotStartedError } from '../core/errors.ts';
+import { silentLogger } from '../core/logger.ts';
+import { readDurationMs, readOptions } from '../core/options.ts';
+import { refuseCloning } from '../core/uncloneable.ts';
 import { QueueTimeouts } from '../job/queue-timeout.ts';
 import { importingModule } from '../task/import-guard.ts';
 import { isWorkerOutsideJobs } from '../task/worker-state.ts';
 import { type AcquireOptions, readAcquireOptions } from './acquire-options.ts';
 import { AcquiredAt } from './acquired-at.ts';
 import { Acquisition, type AcquisitionTools } from './acquisition.ts';
-import type { ExecutorLease } from './lease.ts';
-import { Lender, type LoanSource } from './lender.ts';
-import type { ManagedPool } from './managed-pool.ts';
+import type { ExecutorLease } from './executor-lease.ts';
+import { LeaseBroker, type LeaseSource } from './lease-broker.ts';
+import type { PoolEntry } from './pool-entry.ts';
 import {
   type LeasedExecutorManagerOptions,
   type ManagerSettings,
   readManagerOptions,
 } from './manager-options.ts';
-import { Pools, type PoolsOwner } from './pools.ts';
+import { PoolSet, type PoolSetEvents } from './pool-set.ts';
 import { leaseStats, type ManagerStats } from './stats.ts';
-import { Promise, Set } from '../ground/globals.ts';
+import { Promise, Set } from '../core/globals.ts';
 
 export interface ManagerStopOptions {
   /** How long running jobs may take to finish before their workers are terminated; `0` terminates at once. @defaultValue `30` */
@@ -34,9 +34,9 @@ export interface ManagerStopOptions {
 export class LeasedExecutorManager implements AsyncDisposable {
   readonly #settings: ManagerSettings;
   readonly #backend: ExecutorBackend;
-  readonly #deadlines: Deadlines;
-  readonly #pools: Pools;
-  readonly #lender: Lender;
+  readonly #timers: TimerQueue;
+  readonly #pools: PoolSet;
+  readonly #broker: LeaseBroker;
   readonly #tools: AcquisitionTools;
   readonly #stopListeners = new Set<() => void>();
   #state: 'stopped' | 'starting' | 'started' | 'stopping' = 'stopped';
@@ -55,21 +55,21 @@ export class LeasedExecutorManager implements AsyncDisposable {
     this.#settings = readManagerOptions(options);
     const { backend, leaseGraceMs } = this.#settings;
     this.#backend = typeof backend === 'string' ? builtInBackend(backend, clock) : backend;
-    this.#deadlines = new Deadlines(clock);
-    const owner: PoolsOwner = {
-      poolFree: () => this.#lender.serveWaiters(),
-      poolsResized: () => this.#lender.wantsMore(),
-      workerFreed: (pool: ManagedPool) => this.#lender.workerFreed(pool),
-      poolBroke: (pool: ManagedPool, error: Error) => this.#lender.poolBroke(pool, error),
+    this.#timers = new TimerQueue(clock);
+    const owner: PoolSetEvents = {
+      poolFree: () => this.#broker.serveWaiters(),
+      poolsResized: () => this.#broker.wantsMore(),
+      workerFreed: (pool: PoolEntry) => this.#broker.workerFreed(pool),
+      poolBroke: (pool: PoolEntry, error: Error) => this.#broker.poolBroke(pool, error),
     };
-    this.#pools = new Pools(this.#settings, this.#backend, clock, this.#deadlines, owner);
-    this.#lender = new Lender(this.#pools, clock, this.#deadlines, leaseGraceMs);
+    this.#pools = new PoolSet(this.#settings, this.#backend, clock, this.#timers, owner);
+    this.#broker = new LeaseBroker(this.#pools, clock, this.#timers, leaseGraceMs);
     this.#tools = {
       logger: this.#settings.logger,
       clock,
-      deadlines: this.#deadlines,
-      lender: this.#lender,
-      queueTimeouts: new QueueTimeouts(clock, this.#deadlines),
+      timers: this.#timers,
+      lender: this.#broker,
+      queueTimeouts: new QueueTimeouts(clock, this.#timers),
     };
     refuseCloning(this);
   }
@@ -108,7 +108,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
    */
   async stop(options?: ManagerStopOptions): Promise<void> {
     const given = readOptions<ManagerStopOptions>('stop()', options, ['timeoutSeconds']);
-    const timeoutMs = durationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }) ?? 30_000;
+    const timeoutMs = readDurationMs('timeoutSeconds', given.timeoutSeconds, { orZero: true }) ?? 30_000;
     if (this.#state === 'starting' || this.#state === 'started') {
       this.#state = 'stopping';
       this.#stopping = this.#bringDown(timeoutMs);
@@ -151,20 +151,20 @@ export class LeasedExecutorManager implements AsyncDisposable {
 
   /** `min(maxPools, max(minPools, ceil(sizeProvider() / unitsPerPool)))` */
   desiredExecutorCount(): number {
-    return this.#pools.askDesired();
+    return this.#pools.updateDesired();
   }
 
   get availableCount(): number {
-    return this.#pools.ledger.count('available');
+    return this.#pools.states.count('available');
   }
 
   /** Pools lent out, draining ones included. */
   get leasedCount(): number {
-    return this.#pools.ledger.count('leased');
+    return this.#pools.states.count('leased');
   }
 
   get totalCount(): number {
-    return this.#pools.ledger.total;
+    return this.#pools.states.total;
   }
 
   get backend(): string {
@@ -172,7 +172,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
   }
 
   stats(): ManagerStats {
-    const { ledger, meter } = this.#pools;
+    const { states, meter } = this.#pools;
     const now = this.#tools.clock.now();
     return {
       started: this.#state === 'started',
@@ -182,17 +182,17 @@ export class LeasedExecutorManager implements AsyncDisposable {
       desired: this.desiredExecutorCount(),
       maxPools: this.#settings.maxPools,
       minPools: this.#settings.minPools,
-      starting: ledger.count('starting'),
-      available: ledger.count('available'),
-      leased: ledger.count('leased'),
-      closing: ledger.count('closing'),
-      total: ledger.total,
+      starting: states.count('starting'),
+      available: states.count('available'),
+      leased: states.count('leased'),
+      closing: states.count('closing'),
+      total: states.total,
       workersPerPool: this.#settings.workersPerPool,
-      waiting: this.#lender.waiting,
-      leases: this.#lender.loans.map((loan) => leaseStats(loan, now)),
+      waiting: this.#broker.waiting,
+      leases: this.#broker.leases.map((lease) => leaseStats(lease, now)),
       histograms: {
         windowSeconds,
-        leaseWaitSeconds: this.#lender.waits.read(now),
+        leaseWaitSeconds: this.#broker.waits.read(now),
         transportSeconds: meter.transports.read(now),
         runSeconds: meter.runs.read(now),
       },
@@ -204,9 +204,9 @@ export class LeasedExecutorManager implements AsyncDisposable {
     return this.stop();
   }
 
-  /** @internal Where a grinder gets its loans. */
-  loanSource(): LoanSource {
-    return this.#lender;
+  /** @internal Where a grinder gets its leases. */
+  leaseSource(): LeaseSource {
+    return this.#broker;
   }
 
   /** @internal Whether it lends. */
@@ -238,9 +238,9 @@ export class LeasedExecutorManager implements AsyncDisposable {
 
   async #bringDown(timeoutMs: number): Promise<void> {
     const stopped = (): Error => new NotStartedError('the manager was stopped');
-    this.#lender.refuseWaiters(stopped);
+    this.#broker.refuseWaiters(stopped);
     for (const listener of this.#stopListeners) listener();
-    for (const loan of this.#lender.loans) loan.lose(stopped());
+    for (const lease of this.#broker.leases) lease.invalidate(stopped());
     await this.#pools.stop(timeoutMs / 1000);
     this.#state = 'stopped';
   }

@@ -1,6 +1,6 @@
 import { Histogram } from '../diagnostics/histogram.ts';
 import type { ExecutorMeter } from '../executor/executor.ts';
-import type { Clock } from '../ground/clock.ts';
+import type { Clock } from '../core/clock.ts';
 
 /** How long the work of a manager's pools takes. */
 export class PoolMeter implements ExecutorMeter {

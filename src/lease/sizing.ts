@@ -1,6 +1,6 @@
 /** How many pools there should be. Pure. */
 
-import { Math, Number } from '../ground/globals.ts';
+import { Math, Number } from '../core/globals.ts';
 
 export interface SizingLimits {
   readonly minPools: number;

@@ -1,6 +1,6 @@
 import type { HistogramStats } from '../diagnostics/histogram.ts';
-import { Math } from '../ground/globals.ts';
-import type { Loan } from './loan.ts';
+import { Math } from '../core/globals.ts';
+import type { Lease } from './lease.ts';
 
 export interface LeaseStats {
   readonly leaseId: string;
@@ -46,14 +46,14 @@ export interface ManagerStats {
   };
 }
 
-export function leaseStats(loan: Loan, now: number): LeaseStats {
-  const { id, owner, softExpiresAtMs, hardExpiresAtMs } = loan.terms;
+export function leaseStats(lease: Lease, now: number): LeaseStats {
+  const { id, owner, softExpiresAtMs, hardExpiresAtMs } = lease.terms;
   return {
     leaseId: id,
     owner,
     secondsUntilSoftExpiry: Math.max(0, softExpiresAtMs - now) / 1000,
     secondsUntilHardExpiry: Math.max(0, hardExpiresAtMs - now) / 1000,
-    pending: loan.inFlight,
-    draining: loan.draining,
+    pending: lease.inFlight,
+    draining: lease.draining,
   };
 }

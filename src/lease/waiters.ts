@@ -1,9 +1,9 @@
-import { List, type Listed } from '../ground/list.ts';
+import { LinkedList, type Listed } from '../core/linked-list.ts';
 
 /** Somebody who waits for a lease. */
 export class Waiter<R> implements Listed<Waiter<R>, undefined> {
   readonly request: R;
-  list: List<Waiter<R>, undefined> | undefined = undefined;
+  list: LinkedList<Waiter<R>, undefined> | undefined = undefined;
   previous: Waiter<R> | undefined = undefined;
   next: Waiter<R> | undefined = undefined;
 
@@ -18,7 +18,7 @@ export class Waiter<R> implements Listed<Waiter<R>, undefined> {
  * `x/sync/semaphore`).
  */
 export class Waiters<R> {
-  readonly #list = new List<Waiter<R>, undefined>(undefined);
+  readonly #list = new LinkedList<Waiter<R>, undefined>(undefined);
 
   get size(): number {
     return this.#list.size;

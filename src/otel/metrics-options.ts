@@ -1,5 +1,5 @@
 import { type MeterProvider, metrics } from '@opentelemetry/api';
-import { flag, invalidType, readOptions, withMethods } from '../backend.ts';
+import { readBoolean, invalidType, readOptions, readObjectWith } from '../backend.ts';
 import type { LeasedExecutorManager, WorkGrinder } from '../index.ts';
 
 export interface MetricsOptions {
@@ -28,12 +28,12 @@ const known: readonly (keyof MetricsOptions)[] = ['manager', 'grinder', 'meterPr
 /** By shape: they may be of another copy of the package. @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function readMetricsOptions(options: unknown): MetricsSettings {
   const given = readOptions<MetricsOptions>('enableMetrics()', options, known);
-  const manager = withMethods<LeasedExecutorManager>('manager', given.manager, ['acquire', 'stats']);
-  const grinder = withMethods<WorkGrinder>('grinder', given.grinder, ['submit', 'stats']);
+  const manager = readObjectWith<LeasedExecutorManager>('manager', given.manager, ['acquire', 'stats']);
+  const grinder = readObjectWith<WorkGrinder>('grinder', given.grinder, ['submit', 'stats']);
   if (manager === undefined && grinder === undefined)
     throw invalidType('enableMetrics() must be given a "manager" or a "grinder"', options);
-  const provider = withMethods<MeterProvider>('meterProvider', given.meterProvider, ['getMeter']);
-  const histograms = flag('histograms', given.histograms) ?? false;
+  const provider = readObjectWith<MeterProvider>('meterProvider', given.meterProvider, ['getMeter']);
+  const histograms = readBoolean('histograms', given.histograms) ?? false;
   if (histograms && grinder === undefined)
     throw invalidType('"histograms" must come with the "grinder" they are of', options);
   return { manager, grinder, meterProvider: provider ?? metrics, histograms };

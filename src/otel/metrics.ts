@@ -1,8 +1,8 @@
 import type { Attributes, BatchObservableResult, Meter, MetricOptions, Observable } from '@opentelemetry/api';
 import {
-  grinderMeasures,
-  managerMeasures,
-  type Measure,
+  grinderMetrics,
+  managerMetrics,
+  type MetricDescriptor,
   observeItems,
   secondsLimits,
   sizeLimits,
@@ -24,10 +24,10 @@ export function enableMetrics(options: MetricsOptions): () => void {
   const meter = meterProvider.getMeter('leasepool');
   const undo: (() => void)[] = [];
   if (manager !== undefined)
-    undo.push(observe(meter, 'manager', managerMeasures, () => manager.stats(), manager.stats().namePrefix));
+    undo.push(observe(meter, 'manager', managerMetrics, () => manager.stats(), manager.stats().namePrefix));
   if (grinder !== undefined) {
     const { ownerPrefix } = grinder.stats();
-    undo.push(observe(meter, 'grinder', grinderMeasures, () => grinder.stats(), ownerPrefix));
+    undo.push(observe(meter, 'grinder', grinderMetrics, () => grinder.stats(), ownerPrefix));
     if (histograms) undo.push(recordItems(meter, ownerPrefix));
   }
   return () => undo.splice(0).forEach((each) => each());
@@ -37,7 +37,7 @@ export function enableMetrics(options: MetricsOptions): () => void {
 function observe<S>(
   meter: Meter,
   what: 'manager' | 'grinder',
-  measures: readonly Measure<S>[],
+  measures: readonly MetricDescriptor<S>[],
   read: () => S,
   name: string,
 ): () => void {
@@ -64,7 +64,7 @@ function observe<S>(
 function instrumentOf<S>(
   meter: Meter,
   what: 'manager' | 'grinder',
-  { name, kind, unit, description }: Measure<S>,
+  { name, kind, unit, description }: MetricDescriptor<S>,
 ): Observable {
   const fullName = `leasepool.${what}.${name}`;
   const options: MetricOptions = { unit, description };

@@ -9,7 +9,7 @@ import {
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { listen, readOptions, withMethods } from '../backend.ts';
+import { listen, readOptions, readObjectWith } from '../backend.ts';
 import type { BatchMessage, DiagnosedItem, ItemSettleMessage } from '../index.ts';
 import { fillCarrier } from './carrier.ts';
 import { errorType } from './error-type.ts';
@@ -30,7 +30,7 @@ export interface TracingOptions {
 export function enableTracing(options?: TracingOptions): () => void {
   const given = readOptions<TracingOptions>('enableTracing()', options, ['tracerProvider']);
   const provider =
-    withMethods<TracerProvider>('tracerProvider', given.tracerProvider, ['getTracer']) ?? trace;
+    readObjectWith<TracerProvider>('tracerProvider', given.tracerProvider, ['getTracer']) ?? trace;
   return new Tracing(provider.getTracer('leasepool')).end;
 }
 

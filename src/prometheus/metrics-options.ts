@@ -4,7 +4,7 @@ import {
   register,
   type Registry,
 } from 'prom-client';
-import { flag, invalidType, readOptions, withMethods } from '../backend.ts';
+import { readBoolean, invalidType, readOptions, readObjectWith } from '../backend.ts';
 import type { LeasedExecutorManager, WorkGrinder } from '../index.ts';
 
 /** For either of its text formats. */
@@ -36,14 +36,14 @@ const known: readonly (keyof MetricsOptions)[] = ['manager', 'grinder', 'registr
 /** By shape: they may be of another copy of the package. @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function readMetricsOptions(options: unknown): MetricsSettings {
   const given = readOptions<MetricsOptions>('registerMetrics()', options, known);
-  const manager = withMethods<LeasedExecutorManager>('manager', given.manager, ['acquire', 'stats']);
-  const grinder = withMethods<WorkGrinder>('grinder', given.grinder, ['submit', 'stats']);
+  const manager = readObjectWith<LeasedExecutorManager>('manager', given.manager, ['acquire', 'stats']);
+  const grinder = readObjectWith<WorkGrinder>('grinder', given.grinder, ['submit', 'stats']);
   if (manager === undefined && grinder === undefined)
     throw invalidType('registerMetrics() must be given a "manager" or a "grinder"', options);
-  const histograms = flag('histograms', given.histograms) ?? false;
+  const histograms = readBoolean('histograms', given.histograms) ?? false;
   if (histograms && grinder === undefined)
     throw invalidType('"histograms" must come with the "grinder" they are of', options);
   const methods = ['getSingleMetric', 'registerMetric', 'removeSingleMetric'] as const;
-  const registry = withMethods<AnyRegistry>('registry', given.registry, methods) ?? register;
+  const registry = readObjectWith<AnyRegistry>('registry', given.registry, methods) ?? register;
   return { manager, grinder, registry, histograms };
 }

@@ -1,4 +1,4 @@
-import { grinderMeasures, managerMeasures } from '../backend.ts';
+import { grinderMetrics, managerMetrics } from '../backend.ts';
 import type { GrinderStats, ManagerStats } from '../index.ts';
 import { ItemHistograms } from './item-histograms.ts';
 import { type AnyRegistry, type MetricsOptions, readMetricsOptions } from './metrics-options.ts';
@@ -17,8 +17,8 @@ function shownIn(registry: AnyRegistry): Shown {
   let all = shown.get(registry);
   if (all === undefined) {
     all = {
-      managers: new StatsMetrics(registry, 'manager', managerMeasures, (stats) => stats.namePrefix),
-      grinders: new StatsMetrics(registry, 'grinder', grinderMeasures, (stats) => stats.ownerPrefix),
+      managers: new StatsMetrics(registry, 'manager', managerMetrics, (stats) => stats.namePrefix),
+      grinders: new StatsMetrics(registry, 'grinder', grinderMetrics, (stats) => stats.ownerPrefix),
       items: new ItemHistograms(registry),
     };
     shown.set(registry, all);

@@ -1,5 +1,5 @@
 import { type Aggregator, Counter, Gauge, type Metric } from 'prom-client';
-import { type Measure, outOfRange } from '../backend.ts';
+import { type MetricDescriptor, outOfRange } from '../backend.ts';
 import type { AnyRegistry } from './metrics-options.ts';
 
 // As it is when this is loaded: fake timers would hold on to one reading.
@@ -14,7 +14,7 @@ interface Entry<S> {
 export class StatsMetrics<S> {
   readonly #registry: AnyRegistry;
   readonly #what: 'manager' | 'grinder';
-  readonly #measures: readonly Measure<S>[];
+  readonly #measures: readonly MetricDescriptor<S>[];
   readonly #nameOf: (stats: S) => string;
   readonly #entries = new Set<Entry<S>>();
   /** By the names they were made with: prom-client renames counters in place when it writes OpenMetrics. */
@@ -25,7 +25,7 @@ export class StatsMetrics<S> {
   constructor(
     registry: AnyRegistry,
     what: 'manager' | 'grinder',
-    measures: readonly Measure<S>[],
+    measures: readonly MetricDescriptor<S>[],
     nameOf: (stats: S) => string,
   ) {
     this.#registry = registry;
@@ -73,12 +73,12 @@ export class StatsMetrics<S> {
       if (this.#registry.getSingleMetric(name) === metric) this.#registry.removeSingleMetric(name);
   }
 
-  #nameOfMetric({ name, kind, unit }: Measure<S>): string {
+  #nameOfMetric({ name, kind, unit }: MetricDescriptor<S>): string {
     const suffix = kind === 'counter' ? '_total' : unit === 's' ? '_seconds' : '';
     return `leasepool_${this.#what}_${name}${suffix}`;
   }
 
-  #metricOf(name: string, { kind, description, key, read }: Measure<S>): Metric {
+  #metricOf(name: string, { kind, description, key, read }: MetricDescriptor<S>): Metric {
     const samples = (): { labels: Record<string, string>; value: number }[] =>
       this.#read().flatMap((stats) => {
         const labels = { [this.#what]: this.#nameOf(stats) };

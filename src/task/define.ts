@@ -1,5 +1,5 @@
-import { TaskReferenceError } from '../ground/errors.ts';
-import { Map, Object, WeakMap } from '../ground/globals.ts';
+import { TaskReferenceError } from '../core/errors.ts';
+import { Map, Object, WeakMap } from '../core/globals.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { referenceTo } from './intern.ts';
 import { isSecondTable, originOf } from './origin.ts';

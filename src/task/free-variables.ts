@@ -1,5 +1,5 @@
 import { Script } from 'node:vm';
-import { Object, Set } from '../ground/globals.ts';
+import { Object, Set } from '../core/globals.ts';
 import type { AnyFunction } from './reference.ts';
 import { scopesAround } from './scopes.ts';
 import type { SourceText } from './source-text.ts';

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { TaskReferenceError } from '../ground/errors.ts';
-import { Map, Object, Proxy } from '../ground/globals.ts';
+import { TaskReferenceError } from '../core/errors.ts';
+import { Map, Object, Proxy } from '../core/globals.ts';
 import { moduleString } from './reference.ts';
 import type { AnyFunction, ModuleLocation, TaskModule, TaskRef } from './reference.ts';
 

@@ -1,4 +1,4 @@
-import { FinalizationRegistry, Map, Object, WeakRef } from '../ground/globals.ts';
+import { FinalizationRegistry, Map, Object, WeakRef } from '../core/globals.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { perThread } from './per-thread.ts';
 

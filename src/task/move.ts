@@ -1,4 +1,4 @@
-import { Array, Object, TypeError, WeakMap } from '../ground/globals.ts';
+import { Array, Object, TypeError, WeakMap } from '../core/globals.ts';
 import { perThread } from './per-thread.ts';
 import type { Transferable } from './reference.ts';
 

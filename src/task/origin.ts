@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Error } from '../ground/globals.ts';
+import { Error } from '../core/globals.ts';
 import type { AnyFunction } from './reference.ts';
 
 /** Where a table of tasks was defined, exactly enough to tell a second table from a second evaluation of the same module. */

@@ -1,4 +1,4 @@
-import { JSON, Map, Object, RegExp } from '../ground/globals.ts';
+import { JSON, Map, Object, RegExp } from '../core/globals.ts';
 import { hasField } from '../wire/frame.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { declaredAround, outerNames } from './free-variables.ts';

@@ -1,8 +1,8 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Transferable as NodeTransferable } from 'node:worker_threads';
-import { TaskReferenceError } from '../ground/errors.ts';
-import { URL } from '../ground/globals.ts';
+import { TaskReferenceError } from '../core/errors.ts';
+import { URL } from '../core/globals.ts';
 
 /** Where tasks live: `import.meta.url`, `import.meta`, `__filename`, a CommonJS `module`, or a file URL. */
 export type ModuleLocation = string | URL | { readonly url: string } | { readonly filename: string };

@@ -1,4 +1,4 @@
-import { TaskReferenceError } from '../ground/errors.ts';
+import { TaskReferenceError } from '../core/errors.ts';
 
 /** Names that no author wrote into a module, or that look as if they came along: what they are, and what to do. */
 const remarks: readonly (readonly [RegExp, string])[] = [

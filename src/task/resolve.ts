@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { TaskReferenceError } from '../ground/errors.ts';
-import { Object, String, WeakMap } from '../ground/globals.ts';
+import { TaskReferenceError } from '../core/errors.ts';
+import { Object, String, WeakMap } from '../core/globals.ts';
 import { hasField } from '../wire/frame.ts';
 import type { ResolvedTask } from '../wire/reference.ts';
 import { definedReference } from './define.ts';

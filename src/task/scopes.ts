@@ -1,7 +1,7 @@
 import type { Session } from 'node:inspector';
 import { types } from 'node:util';
 import { Script } from 'node:vm';
-import { Array, Object, process, Set } from '../ground/globals.ts';
+import { Array, Object, process, Set } from '../core/globals.ts';
 import type { AnyFunction } from './reference.ts';
 
 /** One of the scopes around a function, with those of its variables that some function inside it uses. */

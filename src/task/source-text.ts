@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { Script } from 'node:vm';
-import { Array, Function, Object } from '../ground/globals.ts';
+import { Array, Function, Object } from '../core/globals.ts';
 import type { AnyFunction } from './reference.ts';
 import { anonymous } from './refusal.ts';
 

@@ -1,5 +1,5 @@
 import * as threads from 'node:worker_threads';
-import { process } from '../ground/globals.ts';
+import { process } from '../core/globals.ts';
 import { perThread } from './per-thread.ts';
 
 /**

@@ -1,8 +1,8 @@
 import { threadId } from 'node:worker_threads';
-import { WrongThreadError } from '../ground/errors.ts';
+import { WrongThreadError } from '../core/errors.ts';
 import { type GrinderThreadHandle, readHandle } from '../wire/thread-handle.ts';
 import { Connection } from './connection.ts';
-import { Remote, type RemoteGrinder } from './remote-grinder.ts';
+import { RemoteGrinderClient, type RemoteGrinder } from './remote-grinder.ts';
 
 /**
  * Reaches a grinder of another thread. {@link RemoteGrinder.close} it, or declare it with `using`; an open one does
@@ -15,5 +15,5 @@ export function connectGrinder(handle: GrinderThreadHandle): RemoteGrinder {
   const known = readHandle(handle);
   if (known.threadId === threadId)
     throw new WrongThreadError('this thread owns the grinder: use its submit(), enqueue() and stats()');
-  return new Remote(new Connection(known));
+  return new RemoteGrinderClient(new Connection(known));
 }

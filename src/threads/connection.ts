@@ -1,24 +1,24 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
-import { systemClock } from '../ground/clock.ts';
-import { GrinderStoppedError, UnsupportedRuntimeError } from '../ground/errors.ts';
-import { Atomics, Int32Array, Map, Math, SharedArrayBuffer } from '../ground/globals.ts';
+import { systemClock } from '../core/clock.ts';
+import { GrinderStoppedError, UnsupportedRuntimeError } from '../core/errors.ts';
+import { Atomics, Int32Array, Map, Math, SharedArrayBuffer } from '../core/globals.ts';
 import { notCloneable } from '../wire/cloneable.ts';
 import { decodeThrow } from '../wire/error-codec.ts';
 import { reviveErrors } from '../wire/error-envelope.ts';
-import { Mail } from '../wire/mail.ts';
+import { ReliableChannel } from '../wire/reliable-channel.ts';
 import { postItems, received } from '../wire/post.ts';
 import {
-  cellBytes,
+  signalBytes,
   ended,
-  type Hello,
+  type Handshake,
   isThreadReply,
   type ThreadReply,
   type ThreadRequest,
   wake,
 } from '../wire/thread-frame.ts';
 import { type GrinderThreadHandle, hasStopped, tickets } from '../wire/thread-handle.ts';
-import { Call, type CallLine } from './call.ts';
-import { assertCanBlock, handOver, isConnected } from './hand-over.ts';
+import { PendingCall, type CallTransport } from './pending-call.ts';
+import { assertCanBlock, offerPort, isConnected } from './port-offer.ts';
 
 /** How often a thread that waits looks whether the owner is still there: a thread that is terminated tells nobody. */
 const checkMs = 250;
@@ -27,13 +27,13 @@ const checkMs = 250;
 const mostAttempts = 2_000;
 
 /** A thread's end of the connection to the thread that owns a grinder. */
-export class Connection implements CallLine {
+export class Connection implements CallTransport {
   readonly #state: Int32Array;
-  readonly #cell = new Int32Array(new SharedArrayBuffer(cellBytes));
+  readonly #signal = new Int32Array(new SharedArrayBuffer(signalBytes));
   readonly #port: MessagePort;
-  readonly #mail: Mail<ThreadRequest, ThreadReply>;
+  readonly #channel: ReliableChannel<ThreadRequest, ThreadReply>;
   /** Not settled. */
-  readonly #calls = new Map<number, Call<any>>();
+  readonly #calls = new Map<number, PendingCall<any>>();
   /** Not sent. */
   #requests: ThreadRequest[] = [];
   #lastId = 0;
@@ -44,14 +44,14 @@ export class Connection implements CallLine {
   /** @throws `GrinderStoppedError`, `UnsupportedRuntimeError` */
   constructor(handle: GrinderThreadHandle) {
     this.#state = new Int32Array(handle.state);
-    this.#port = connect(handle.id, this.#state, this.#cell.buffer as SharedArrayBuffer);
-    this.#mail = new Mail<ThreadRequest, ThreadReply>({
+    this.#port = connect(handle.id, this.#state, this.#signal.buffer as SharedArrayBuffer);
+    this.#channel = new ReliableChannel<ThreadRequest, ThreadReply>({
       isItem: isThreadReply,
       post: (frame) => postItems(this.#port, frame),
       undeliverable: (request, reason) => this.#refuse(request, reason),
     });
     this.#port.on('message', (message: unknown) => this.#receive(message));
-    this.#port.on('messageerror', () => this.#mail.receiveUnreadable());
+    this.#port.on('messageerror', () => this.#channel.receiveUnreadable());
     this.#port.on('close', () => this.#lose());
     this.#port.unref(); // After the listeners: adding one refs it again.
   }
@@ -60,13 +60,13 @@ export class Connection implements CallLine {
    * Asks something of the owner: at the end of this turn, or when this thread blocks, if that is sooner.
    * @throws `GrinderStoppedError`
    */
-  ask<T>(request: (id: number) => ThreadRequest, owner?: string, taskName?: string): Call<T> {
+  request<T>(request: (id: number) => ThreadRequest, owner?: string, taskName?: string): PendingCall<T> {
     const because =
       this.#closedBecause ?? (Atomics.load(this.#state, hasStopped) === 1 ? ownerGone : undefined);
     if (because !== undefined) throw new GrinderStoppedError(because, { owner, taskName });
-    const call = new Call<T>(++this.#lastId, this, owner, taskName);
+    const call = new PendingCall<T>(++this.#lastId, this, owner, taskName);
     this.#calls.set(call.id, call);
-    if (this.#requests.push(request(call.id)) === 1) systemClock.soon(() => this.#flush());
+    if (this.#requests.push(request(call.id)) === 1) systemClock.defer(() => this.#flush());
     return call;
   }
 
@@ -75,14 +75,14 @@ export class Connection implements CallLine {
     if (this.#closedBecause !== undefined) return;
     this.#requests = [{ kind: 'leave', id: 0 }];
     this.#flush();
-    this.#end('this connection was closed', (call) => call.cancelBecause(undefined));
+    this.#end('this connection was closed', (call) => call.settleCancelled(undefined));
   }
 
-  takeIn(): void {
+  receiveAvailable(): void {
     this.#flush();
     if (this.#closedBecause !== undefined) return;
     // Looked at first: whatever the owner has sent before its end is there to be taken in.
-    const isOver = Atomics.load(this.#cell, ended) === 1 || !this.#isOwnerThere();
+    const isOver = Atomics.load(this.#signal, ended) === 1 || !this.#isOwnerThere();
     for (let next = this.#next(); next !== undefined; next = this.#next()) this.#receive(next.message);
     if (isOver) this.#lose();
   }
@@ -90,11 +90,11 @@ export class Connection implements CallLine {
   block(isDone: () => boolean, longestMs: number): void {
     const giveUpAt = systemClock.now() + longestMs;
     while (!isDone()) {
-      const seen = Atomics.load(this.#cell, wake);
-      this.takeIn();
+      const seen = Atomics.load(this.#signal, wake);
+      this.receiveAvailable();
       const leftMs = giveUpAt - systemClock.now();
       if (isDone() || leftMs <= 0) return;
-      Atomics.wait(this.#cell, wake, seen, Math.min(leftMs, checkMs));
+      Atomics.wait(this.#signal, wake, seen, Math.min(leftMs, checkMs));
     }
   }
 
@@ -114,7 +114,7 @@ export class Connection implements CallLine {
     if (this.#requests.length === 0 || this.#closedBecause !== undefined) return;
     const requests = this.#requests;
     this.#requests = [];
-    this.#mail.send(requests);
+    this.#channel.send(requests);
   }
 
   #next(): { readonly message: unknown } | undefined {
@@ -122,19 +122,19 @@ export class Connection implements CallLine {
       try {
         return receiveMessageOnPort(this.#port);
       } catch {
-        this.#mail.receiveUnreadable();
+        this.#channel.receiveUnreadable();
       }
     }
   }
 
   #receive(message: unknown): void {
-    for (const reply of this.#mail.receive(received(message))) {
+    for (const reply of this.#channel.receive(received(message))) {
       const call = this.#calls.get(reply.id);
       this.#calls.delete(reply.id);
       if (reply.status === 'fulfilled') {
         reviveErrors(reply.errors);
         call?.settle(reply);
-      } else if (reply.status === 'cancelled') call?.cancelBecause(decodeThrow(reply.thrown));
+      } else if (reply.status === 'cancelled') call?.settleCancelled(decodeThrow(reply.thrown));
       else call?.settle({ status: 'rejected', reason: decodeThrow(reply.thrown) });
     }
   }
@@ -158,7 +158,7 @@ export class Connection implements CallLine {
     this.#end(ownerGone, (call) => call.fail(error));
   }
 
-  #end(because: string, settle: (call: Call<any>) => void): void {
+  #end(because: string, settle: (call: PendingCall<any>) => void): void {
     this.#closedBecause = because;
     this.#requests = [];
     for (const call of this.#calls.values()) settle(call);
@@ -175,8 +175,8 @@ function connect(id: string, state: Int32Array, cell: SharedArrayBuffer): Messag
   assertCanBlock(`${id}/${number}/trial`);
   for (let attempt = 1; Atomics.load(state, hasStopped) === 0; attempt++) {
     const { port1, port2: port } = new MessageChannel();
-    const hello: Hello = { port, cell };
-    const handed = handOver(id, `${id}/${number}/${attempt}`, hello, [port]);
+    const hello: Handshake = { port, signal: cell };
+    const handed = offerPort(id, `${id}/${number}/${attempt}`, hello, [port]);
     if (handed === 'yes') return port1;
     port1.close();
     if (handed === 'nobody') break;

@@ -1,8 +1,8 @@
-import { sharedNow } from '../ground/clock.ts';
-import { WrongThreadError } from '../ground/errors.ts';
-import { Object } from '../ground/globals.ts';
-import { readOptions } from '../ground/options.ts';
-import { refuseCloning } from '../ground/uncloneable.ts';
+import { sharedNow } from '../core/clock.ts';
+import { WrongThreadError } from '../core/errors.ts';
+import { Object } from '../core/globals.ts';
+import { readOptions } from '../core/options.ts';
+import { refuseCloning } from '../core/uncloneable.ts';
 import type { GrinderStats } from '../grinder/stats.ts';
 import { refusedCall } from '../job/refused-call.ts';
 import { readArgs, readSubmitOptions, type SubmitOptions, type SubmitRest } from '../job/submit-options.ts';
@@ -16,7 +16,7 @@ import type { ThreadFuture } from './thread-future.ts';
 /** Options of a submission from another thread, as of one on the owning thread. Arguments are copied. */
 export type ThreadSubmitOptions = Pick<SubmitOptions, 'owner' | 'timeoutSeconds' | 'queueTimeoutSeconds'>;
 
-const known: readonly (keyof ThreadSubmitOptions)[] = ['owner', 'timeoutSeconds', 'queueTimeoutSeconds'];
+const optionKeys: readonly (keyof ThreadSubmitOptions)[] = ['owner', 'timeoutSeconds', 'queueTimeoutSeconds'];
 
 /**
  * A grinder owned by another thread. Its owner-only methods (`submit`, `enqueue`, `start`, `stop`, `stats`, `astats`),
@@ -45,7 +45,7 @@ export interface RemoteGrinder extends Disposable {
 }
 
 /** What stands behind a {@link RemoteGrinder}. */
-export class Remote implements RemoteGrinder {
+export class RemoteGrinderClient implements RemoteGrinder {
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
@@ -59,10 +59,10 @@ export class Remote implements RemoteGrinder {
   ): ThreadFuture<Awaited<R>> {
     const resolved = resolvedOf(task, rest[1]);
     const { values: args, errors } = encodeErrors(readArgs(rest[0]));
-    const given = readOptions<ThreadSubmitOptions>('submitFromThread()', rest[1], known);
+    const given = readOptions<ThreadSubmitOptions>('submitFromThread()', rest[1], optionKeys);
     const { owner, timeoutSeconds, queueTimeoutMs } = readSubmitOptions('submitFromThread()', given);
     const submittedAtMs = sharedNow();
-    return this.#connection.ask(
+    return this.#connection.request(
       (id) => ({
         kind: 'submit',
         id,
@@ -80,7 +80,7 @@ export class Remote implements RemoteGrinder {
   }
 
   statsFromThread(options?: { readonly timeoutSeconds?: number }): GrinderStats {
-    return this.#connection.ask<GrinderStats>((id) => ({ kind: 'stats', id })).result(options);
+    return this.#connection.request<GrinderStats>((id) => ({ kind: 'stats', id })).result(options);
   }
 
   close(): void {
@@ -114,5 +114,5 @@ for (const [method, instead] of Object.entries(ownersMethods)) {
     const error = new WrongThreadError(`${method}() is for the thread that owns the grinder: ${instead}`);
     throw method === 'submit' || method === 'enqueue' ? refusedCall(error, task, options) : error;
   };
-  Object.defineProperty(Remote.prototype, method, { value });
+  Object.defineProperty(RemoteGrinderClient.prototype, method, { value });
 }

@@ -1,4 +1,4 @@
-import { NotCloneableError } from '../ground/errors.ts';
+import { NotCloneableError } from '../core/errors.ts';
 import { isError } from './error-classes.ts';
 import {
   Array,
@@ -11,7 +11,7 @@ import {
   Set,
   String,
   structuredClone,
-} from '../ground/globals.ts';
+} from '../core/globals.ts';
 
 /** Tells whether one value can be copied; a backend whose transport copies less than structured clone has its own. */
 export type CloneTest = (value: unknown) => void;
@@ -36,7 +36,7 @@ export function notCloneable(
   cause: unknown,
   test: CloneTest = byStructuredClone,
 ): NotCloneableError {
-  const path = blame(root, value, test);
+  const path = findUncloneablePart(root, value, test);
   const why = brief(messageOf(cause));
   const message = `${path ?? root} cannot be copied${why === '' ? '' : `: ${why}`}`;
   return new NotCloneableError(message, { path, cause: briefly(cause, why) });
@@ -68,13 +68,17 @@ function briefly(cause: unknown, why: string): unknown {
 }
 
 /** @returns the path of the smallest part of `value` that cannot be copied; `undefined` when every part can */
-export function blame(root: string, value: unknown, test: CloneTest = byStructuredClone): string | undefined {
+export function findUncloneablePart(
+  root: string,
+  value: unknown,
+  test: CloneTest = byStructuredClone,
+): string | undefined {
   if (canClone(value, test)) return undefined;
-  return new Blame(test).find({ path: root, value, readable: true }, 0) ?? root;
+  return new PartFinder(test).find({ path: root, value, readable: true }, 0) ?? root;
 }
 
 /** A search for the part that is to blame: the first that cannot be copied although all that it is made of can. */
-class Blame {
+class PartFinder {
   readonly #test: CloneTest;
   /** What leads back to what is being looked at is not to blame for it. */
   readonly #met = new Set<unknown>();

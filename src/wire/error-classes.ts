@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import * as own from '../ground/errors.ts';
+import * as own from '../core/errors.ts';
 import {
   AggregateError,
   DOMException,
@@ -12,7 +12,7 @@ import {
   Set,
   SyntaxError,
   TypeError,
-} from '../ground/globals.ts';
+} from '../core/globals.ts';
 
 /** What class an error is of, in a word that names the same class in another thread or process. */
 

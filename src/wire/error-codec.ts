@@ -13,7 +13,7 @@ import { nothing, PartialCopier } from './partial-copy.ts';
 import { cloneValue } from './own-memory.ts';
 import { StructureCopy } from './structure.ts';
 import { arePlain, isObject, Walk } from './walk.ts';
-import { Array, Error, Map, Math, Object, Reflect, Set } from '../ground/globals.ts';
+import { Array, Error, Map, Math, Object, Reflect, Set } from '../core/globals.ts';
 
 /**
  * Encodes errors for the way, wherever they stand: `error-envelope.ts`. What travels of an error is bounded, and

@@ -1,6 +1,6 @@
-import { defineField } from '../ground/define-field.ts';
+import { defineField } from '../core/define-field.ts';
 import { prototypeOf } from './error-classes.ts';
-import { Buffer, Error, Object } from '../ground/globals.ts';
+import { Buffer, Error, Object } from '../core/globals.ts';
 
 /**
  * Errors as they travel, wherever they stand: thrown, as a cause, in a field, in a result. Structured clone loses an

@@ -1,8 +1,8 @@
 import { writeSync } from 'node:fs';
 import { frameToBytes } from './frame-bytes.ts';
-import type { DyingFrame, WorkerFrame } from './frame.ts';
+import type { FatalFrame, WorkerFrame } from './frame.ts';
 import { fromBytes } from './serialize.ts';
-import { Buffer } from '../ground/globals.ts';
+import { Buffer } from '../core/globals.ts';
 
 /** Frames in a stream of bytes: four bytes of length, then the frame. */
 const headerBytes = 4;
@@ -13,7 +13,7 @@ const headerBytes = 4;
  *
  * @throws when something in it cannot be copied; then nothing was written
  */
-export function writeFrame(fd: number, frame: WorkerFrame | DyingFrame): void {
+export function writeFrame(fd: number, frame: WorkerFrame | FatalFrame): void {
   const body = frameToBytes(frame);
   const header = Buffer.alloc(headerBytes);
   header.writeUInt32LE(body.length);

@@ -1,7 +1,7 @@
 import type { EncodedErrors, EncodedThrow, EncodedValues } from './error-envelope.ts';
 import type { ResolvedTask } from './reference.ts';
-import type { Trees } from './trees.ts';
-import { Object } from '../ground/globals.ts';
+import type { ShapeTable } from './shape-encoding.ts';
+import { Object } from '../core/globals.ts';
 
 /**
  * What travels between a pool and one of its workers. Calls travel as a structure of arrays: it clones four to
@@ -24,26 +24,26 @@ export interface CallFrame {
   readonly arity: number | readonly number[];
   /** The arguments of all calls, one after the other, packed. */
   readonly args: readonly unknown[];
-  readonly trees: Trees | undefined;
+  readonly trees: ShapeTable | undefined;
   readonly errors?: EncodedErrors | undefined;
   /** The values are plain: nothing has to be done for them on their way. */
   readonly isPlain?: boolean;
   /** Which arguments, when they have been unpacked, are an object that stands there more than once: the worker copies it, so that no call sees what another does to it. */
-  readonly copies: readonly number[] | undefined;
+  readonly repeatedArgs: readonly number[] | undefined;
   /** Offsets of calls with a longest run: whatever is finished must have left before they begin. */
-  readonly timed: readonly number[] | undefined;
+  readonly hasTimeout: readonly number[] | undefined;
   /** Offset, time (shared clock, milliseconds), offset, time …: calls that must not begin later. */
   readonly beginBefore: readonly number[] | undefined;
 }
 
 /** Sent when a frame could not be read: the worker sends its answers again, each on its own. */
-export interface ResendFrame {
-  readonly resendFrom: number;
+export interface ResultsNackFrame {
+  readonly nackResultsFrom: number;
 }
 
 /** The calls the worker could not read follow once more, from this index on. */
-export interface AgainFrame {
-  readonly againFrom: number;
+export interface CallsRetransmitFrame {
+  readonly retransmitCallsFrom: number;
 }
 
 /** Sent to a worker that has answered everything: it ends by itself. */
@@ -51,15 +51,15 @@ export interface EndFrame {
   readonly end: true;
 }
 
-export type HostFrame = CallFrame | ResendFrame | AgainFrame | EndFrame;
+export type HostFrame = CallFrame | ResultsNackFrame | CallsRetransmitFrame | EndFrame;
 
 /** Finished calls, worker to host. */
-export interface AnswerFrame {
+export interface ResultFrame {
   /** Index of the first call it answers. */
   readonly first: number;
   /** Results in order, packed; anything stands where `failed` speaks. */
   readonly values: readonly unknown[];
-  readonly trees: Trees | undefined;
+  readonly trees: ShapeTable | undefined;
   readonly errors?: EncodedErrors | undefined;
   /** The values are plain: nothing has to be done for them on their way. */
   readonly isPlain?: boolean;
@@ -78,19 +78,19 @@ export interface Failure {
 }
 
 /** The answers to these calls follow once more, each in a frame of its own. */
-export interface ResendingFrame {
-  readonly resendingTo: number;
+export interface ResultsRetransmitFrame {
+  readonly retransmitResultsTo: number;
 }
 
 /** A frame of calls could not be read: the calls from this index on, whatever has been sent of them, are to be sent again. */
-export interface UnreadFrame {
-  readonly unreadFrom: number;
+export interface CallsNackFrame {
+  readonly nackCallsFrom: number;
   /** Why not, in words. */
   readonly why: string;
 }
 
 /** First message of a worker: it is ready, or why it is not. */
-export interface BootFrame {
+export interface ReadyFrame {
   readonly up: boolean;
   readonly thrown: EncodedThrow | undefined;
 }
@@ -111,15 +111,15 @@ export interface StayingFrame {
 }
 
 /** Last word of a process that an uncaught error ends. */
-export interface DyingFrame {
+export interface FatalFrame {
   readonly dying: EncodedThrow;
 }
 
 export type WorkerFrame =
-  | AnswerFrame
-  | ResendingFrame
-  | UnreadFrame
-  | BootFrame
+  | ResultFrame
+  | ResultsRetransmitFrame
+  | CallsNackFrame
+  | ReadyFrame
   | LoadingFrame
   | LeavingFrame
   | StayingFrame;
@@ -135,7 +135,7 @@ export function hasField<F extends object, K extends string>(
 }
 
 /** What a worker is given when it starts. */
-export interface Boot {
+export interface WorkerInit {
   readonly asyncTasks: 'await' | 'reject';
   readonly preload: readonly string[];
   /** One value. */
@@ -143,7 +143,7 @@ export interface Boot {
 }
 
 /** The frame with what `change` makes of each list of the values in it: the frame itself when that changes nothing. */
-export function withValues<F extends HostFrame | WorkerFrame | DyingFrame>(frame: F, change: Change): F {
+export function withValues<F extends HostFrame | WorkerFrame | FatalFrame>(frame: F, change: Change): F {
   if (hasOwn(frame, 'args')) return withList(frame, 'args', change);
   if (hasOwn(frame, 'values')) return withList(withList(frame, 'values', change), 'failed', change);
   if (hasOwn(frame, 'thrown')) return withOne(frame, 'thrown', change);

@@ -11,7 +11,7 @@ import {
   viewOf,
 } from './views.ts';
 import { isPlain, isObject, Walk } from './walk.ts';
-import { Map, structuredClone } from '../ground/globals.ts';
+import { Map, structuredClone } from '../core/globals.ts';
 
 /**
  * A structured clone of a view takes all of its memory along, which for a small Buffer is the pool it shares with

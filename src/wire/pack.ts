@@ -1,8 +1,8 @@
 import { encodeErrors } from './error-codec.ts';
 import type { CallFrame } from './frame.ts';
-import { Array, Map, WeakMap } from '../ground/globals.ts';
+import { Array, Map, WeakMap } from '../core/globals.ts';
 import type { ResolvedTask } from './reference.ts';
-import { packTrees } from './trees.ts';
+import { packTrees } from './shape-encoding.ts';
 import { isAnyView, isWindow, memoryOf } from './views.ts';
 
 /** What is packed of a call. */
@@ -43,7 +43,7 @@ export class TaskNumbers {
 }
 
 /** A number per call, kept as one number while it is the same for all. */
-class PerCall {
+class UniformOrEach {
   #first = 0;
   #each: number[] | undefined;
   #count = 0;
@@ -72,8 +72,8 @@ export function packCalls(
   numbers: TaskNumbers,
   newTasks: ResolvedTask[],
 ): CallFrame {
-  const tasks = new PerCall();
-  const arity = new PerCall();
+  const tasks = new UniformOrEach();
+  const arity = new UniformOrEach();
   let timed: number[] | undefined;
   let beginBefore: number[] | undefined;
   for (let offset = 0; offset < calls.length; offset++) {
@@ -98,14 +98,14 @@ export function packCalls(
     trees,
     errors,
     isPlain,
-    copies: givenAgain(calls, trees?.shapeOf ?? 0),
-    timed,
+    repeatedArgs: repeatedArguments(calls, trees?.shapeOf ?? 0),
+    hasTimeout: timed,
     beginBefore,
   };
 }
 
 /** Places of objects that an earlier call is given too, or whose memory it is given. Trees are nobody else's: each call gets one of its own. */
-function givenAgain(
+function repeatedArguments(
   calls: readonly PackedCall[],
   shapeOf: number | readonly number[],
 ): readonly number[] | undefined {

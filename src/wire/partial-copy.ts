@@ -1,8 +1,8 @@
 import { types } from 'node:util';
-import { defineField } from '../ground/define-field.ts';
+import { defineField } from '../core/define-field.ts';
 import { isOfPlatform } from './platform-objects.ts';
 import { fromBytes, toBytes } from './serialize.ts';
-import { Array, ArrayBuffer, Buffer, Map, Math, Object, Reflect, Set, String } from '../ground/globals.ts';
+import { Array, ArrayBuffer, Buffer, Map, Math, Object, Reflect, Set, String } from '../core/globals.ts';
 
 /** Stands for what cannot be copied at all, or is more than may be. */
 export const nothing: unique symbol = Symbol('nothing');

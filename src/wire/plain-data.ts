@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { Array, ArrayBuffer, Object, structuredClone } from '../ground/globals.ts';
+import { Array, ArrayBuffer, Object, structuredClone } from '../core/globals.ts';
 
 /**
  * Tells objects that are data and nothing else from those that only look like it. A getter runs once for each copy, so

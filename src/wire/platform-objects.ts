@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { isAnyView } from './views.ts';
-import { Array, Function, Map, Object, Reflect, structuredClone, WeakMap } from '../ground/globals.ts';
+import { Array, Function, Map, Object, Reflect, structuredClone, WeakMap } from '../core/globals.ts';
 
 /** Classes that structured clone refuses, which nothing but their name tells: the globals of that name, at load time. */
 const named = new Map(

@@ -1,13 +1,13 @@
 import type { MessagePort, TransferListItem } from 'node:worker_threads';
-import { type Boot, type HostFrame, type WorkerFrame, withValues } from './frame.ts';
+import { type WorkerInit, type HostFrame, type WorkerFrame, withValues } from './frame.ts';
 import type { EncodedValues } from './error-envelope.ts';
 import { ownMemory } from './own-memory.ts';
 import { movableOf } from './transfer.ts';
-import type { Frame } from './mail.ts';
+import type { Envelope } from './reliable-channel.ts';
 import type { ThreadReply, ThreadRequest } from './thread-frame.ts';
 import { isAnyView, makeBuffers, type View } from './views.ts';
 import { isObject } from './walk.ts';
-import { Array, Object } from '../ground/globals.ts';
+import { Array, Object } from '../core/globals.ts';
 
 const { hasOwn } = Object;
 
@@ -42,7 +42,7 @@ export function received<T>(message: T): T {
 }
 
 /** What a worker thread is given when it starts, for `workerData` of Node to carry. */
-export function bootToPost(boot: Boot): Boot & Posted {
+export function initToPost(boot: WorkerInit): WorkerInit & Posted {
   const { values, buffers } = ownMemory([boot.workerData]);
   return { ...boot, workerData: values[0] as EncodedValues, ...(buffers === undefined ? {} : { buffers }) };
 }
@@ -50,7 +50,7 @@ export function bootToPost(boot: Boot): Boot & Posted {
 type Item = ThreadRequest | ThreadReply;
 
 /** The same for what travels between the thread that owns a grinder and a thread that uses it. */
-export function postItems(port: MessagePort, frame: Frame<Item>): void {
+export function postItems(port: MessagePort, frame: Envelope<Item>): void {
   if (!frame.items.some(hasObject)) return port.postMessage(frame);
   const { values, buffers } = ownMemory(frame.items);
   port.postMessage({ ...frame, items: values, ...(buffers === undefined ? {} : { buffers }) });

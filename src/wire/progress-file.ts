@@ -1,5 +1,5 @@
 import { readSync, writeSync } from 'node:fs';
-import { Int32Array, Uint8Array } from '../ground/globals.ts';
+import { Int32Array, Uint8Array } from '../core/globals.ts';
 import {
   type CallState,
   elapsedSince,

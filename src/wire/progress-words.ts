@@ -1,4 +1,4 @@
-import { Atomics, Int32Array, SharedArrayBuffer } from '../ground/globals.ts';
+import { Atomics, Int32Array, SharedArrayBuffer } from '../core/globals.ts';
 import {
   type CallState,
   elapsedSince,

@@ -4,7 +4,7 @@
  * succeeds.
  */
 
-import { Math } from '../ground/globals.ts';
+import { Math } from '../core/globals.ts';
 
 /** Calls a worker may have at once; indices of calls are kept modulo this. */
 export const inFlightLimit = 1024;

@@ -14,7 +14,7 @@ import {
   viewOf,
 } from './views.ts';
 import { isPlain, isObject, Walk } from './walk.ts';
-import { DOMException, Object, process, RangeError } from '../ground/globals.ts';
+import { DOMException, Object, process, RangeError } from '../core/globals.ts';
 
 /**
  * Bytes that one message may have. Node 20 takes a longer one to have a negative length, and no call writes as much at

@@ -1,6 +1,6 @@
-import { defineField } from '../ground/define-field.ts';
+import { defineField } from '../core/define-field.ts';
 import { clonesToPlain, isData, isSurelyData, looksPlain } from './plain-data.ts';
-import { Array, Object, String } from '../ground/globals.ts';
+import { Array, Object, String } from '../core/globals.ts';
 
 /** What trees can have in common, as it travels. */
 export interface Shape {
@@ -31,10 +31,10 @@ const { keys: keysOf, values: valuesOf } = Object;
 const { isArray } = Array;
 
 /** A look at values that are copied together. */
-export class Walk {
+export class Traversal {
   /** Objects met, to tell a tree from anything that meets itself again. */
   readonly objects: unknown[] = [];
-  /** Parts that {@link learn} may still find. */
+  /** Parts that {@link inferShape} may still find. */
   partsLeft: number = partLimit;
 }
 
@@ -56,18 +56,18 @@ export function isLeaf(value: unknown): boolean {
  * @param likely its shape, perhaps
  * @returns its shape; `undefined` when it is no tree, and then nothing has been added
  */
-export function takeApart(
+export function flatten(
   value: object,
   likely: KnownShape | undefined,
   leaves: unknown[],
-  walk: Walk,
+  walk: Traversal,
 ): KnownShape | undefined {
   if (likely !== undefined && fits(value, likely, leaves, walk)) return likely;
   const keys = looksPlain(value) ? plainKeys(value) : undefined;
   if (keys === undefined) return undefined;
   for (const known of knownShapes)
     if (known !== likely && hasKeys(value, keys, known) && fits(value, known, leaves, walk)) return known;
-  const learned = learnTree(value, keys);
+  const learned = inferTreeShape(value, keys);
   return learned !== undefined && fits(value, learned, leaves, walk) ? learned : undefined;
 }
 
@@ -78,7 +78,7 @@ export function knownShape(shape: Shape): KnownShape {
   return { shape, keys: isArray(shape.blank) ? undefined : keys, parts };
 }
 
-function fits(value: object, known: KnownShape, leaves: unknown[], walk: Walk): boolean {
+function fits(value: object, known: KnownShape, leaves: unknown[], walk: Traversal): boolean {
   const { objects } = walk;
   const objectsBefore = objects.length;
   const leavesBefore = leaves.length;
@@ -89,8 +89,8 @@ function fits(value: object, known: KnownShape, leaves: unknown[], walk: Walk): 
 }
 
 /** Adds the leaves of a tree that has this shape; of any other, some of them. */
-function matches(value: unknown, known: KnownShape, leaves: unknown[], walk: Walk): boolean {
-  if (!isFresh(value, walk)) return false;
+function matches(value: unknown, known: KnownShape, leaves: unknown[], walk: Traversal): boolean {
+  if (!isFirstVisit(value, walk)) return false;
   const keys = plainKeys(value);
   if (keys === undefined || !hasKeys(value, keys, known) || !isData(value, keys)) return false;
   const { parts } = known;
@@ -106,10 +106,10 @@ function matches(value: unknown, known: KnownShape, leaves: unknown[], walk: Wal
   return true;
 }
 
-function learnTree(value: object, keys: readonly string[]): KnownShape | undefined {
+function inferTreeShape(value: object, keys: readonly string[]): KnownShape | undefined {
   if (refusedKeys !== undefined && sameKeys(keys, refusedKeys) && refusals++ < refusalsInARow)
     return undefined;
-  const learned = learn(value, new Walk());
+  const learned = inferShape(value, new Traversal());
   if (learned === undefined) {
     refusedKeys = keys;
     refusals = 0;
@@ -121,15 +121,15 @@ function learnTree(value: object, keys: readonly string[]): KnownShape | undefin
 }
 
 /** @returns the shape of a tree; `undefined` when it is none */
-function learn(value: unknown, walk: Walk): KnownShape | undefined {
-  if (!isFresh(value, walk)) return undefined;
+function inferShape(value: unknown, walk: Traversal): KnownShape | undefined {
+  if (!isFirstVisit(value, walk)) return undefined;
   const keys = plainKeys(value);
   if (keys === undefined || keys.includes('__proto__') || !isSurelyData(value, keys)) return undefined;
   walk.partsLeft -= keys.length;
   if (walk.partsLeft < 0) return undefined;
   const parts: (KnownShape | null)[] = [];
   for (const part of valuesOf(value)) {
-    const known = isLeaf(part) ? null : learn(part, walk);
+    const known = isLeaf(part) ? null : inferShape(part, walk);
     if (known === undefined) return undefined;
     parts.push(known);
   }
@@ -148,7 +148,7 @@ function blankOf(value: object, keys: readonly string[]): object {
 }
 
 /** An object not met before, which can be looked at. */
-function isFresh(value: unknown, { objects }: Walk): value is object {
+function isFirstVisit(value: unknown, { objects }: Traversal): value is object {
   if (!isObject(value) || objects.length === objectLimit) return false;
   if (objects.includes(value) || !looksPlain(value)) return false;
   objects.push(value);

@@ -1,9 +1,9 @@
 import { types } from 'node:util';
-import { defineField } from '../ground/define-field.ts';
+import { defineField } from '../core/define-field.ts';
 import { isNativeClass, isOfPlatform } from './platform-objects.ts';
 import { isAnyView } from './views.ts';
 import { eachOfMap, eachOfSet, isObject } from './walk.ts';
-import { Array, Function, Map, Number, Object, Set, String } from '../ground/globals.ts';
+import { Array, Function, Map, Number, Object, Set, String } from '../core/globals.ts';
 
 const {
   isAnyArrayBuffer,

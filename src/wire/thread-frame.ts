@@ -1,15 +1,15 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { EncodedErrors, EncodedThrow } from './error-envelope.ts';
 import type { ResolvedTask } from './reference.ts';
-import { Array, Number } from '../ground/globals.ts';
+import { Array, Number } from '../core/globals.ts';
 
 /** What travels between the thread that owns a grinder and a thread that uses it. */
 
 /** First message, under the name in the handle: the thread's end of the connection to be. */
-export interface Hello {
+export interface Handshake {
   readonly port: MessagePort;
   /** {@link wake} and {@link ended}. */
-  readonly cell: SharedArrayBuffer;
+  readonly signal: SharedArrayBuffer;
 }
 
 /** Word of the cell that changes whenever the owner has sent something: the other thread blocks on it. */
@@ -17,7 +17,7 @@ export const wake = 0;
 /** Word of the cell: 1 once the owner has sent the last it will send. */
 export const ended = 1;
 
-export const cellBytes = 8;
+export const signalBytes = 8;
 
 export type ThreadRequest = ThreadSubmit | ThreadCall;
 

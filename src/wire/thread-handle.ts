@@ -1,6 +1,6 @@
 import { types } from 'node:util';
-import { process } from '../ground/globals.ts';
-import { invalidType } from '../ground/options.ts';
+import { process } from '../core/globals.ts';
+import { invalidType } from '../core/options.ts';
 
 /** Put it in `workerData` or `postMessage()` it; no transfer list. Any number of threads may use one handle. */
 export interface GrinderThreadHandle {

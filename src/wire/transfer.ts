@@ -1,6 +1,6 @@
-import { isMarkedUntransferable } from '../ground/uncloneable.ts';
+import { isMarkedUntransferable } from '../core/uncloneable.ts';
 import { isAnyView, isShared, isWindow, memoryOf } from './views.ts';
-import { ArrayBuffer, DOMException, String, structuredClone, Uint8Array } from '../ground/globals.ts';
+import { ArrayBuffer, DOMException, String, structuredClone, Uint8Array } from '../core/globals.ts';
 
 /** Anything `postMessage()` can move instead of copy; here only what matters for checking it. */
 type Movable = object;

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { ArrayBuffer, Buffer, DataView, Function, Object, TypeError, Uint8Array } from '../ground/globals.ts';
+import { ArrayBuffer, Buffer, DataView, Function, Object, TypeError, Uint8Array } from '../core/globals.ts';
 
 /** Views of memory: typed arrays, DataViews and Buffers. They are read as they were when this module loaded. */
 export type View = NodeJS.ArrayBufferView;

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { isAnyView } from './views.ts';
-import { Array, Function, Map, Object, Set } from '../ground/globals.ts';
+import { Array, Function, Map, Object, Set } from '../core/globals.ts';
 
 const { isProxy, isMap, isSet, isAnyArrayBuffer } = types;
 const { getPrototypeOf, keys: keysOf, prototype: objectPrototype } = Object;

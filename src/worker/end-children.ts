@@ -1,7 +1,7 @@
-import { systemClock } from '../ground/clock.ts';
-import { Atomics, Int32Array, Math, process, SharedArrayBuffer } from '../ground/globals.ts';
-import { isDetached, killChildrenOf, livingChildrenOf } from '../ground/os-thread.ts';
-import { keepListening } from './keep-listening.ts';
+import { systemClock } from '../core/clock.ts';
+import { Atomics, Int32Array, Math, process, SharedArrayBuffer } from '../core/globals.ts';
+import { isDetached, killChildrenOf, livingChildrenOf } from '../core/os-thread.ts';
+import { addPermanentListener } from './permanent-listener.ts';
 
 /** Longest time that killed processes have to die. */
 const longestMs = 500;
@@ -23,7 +23,7 @@ const sleep = (ms: number): void => void Atomics.wait(never, 0, 0, ms);
  */
 export function endChildrenAtExit(thread: number, stays: () => void): () => void {
   let isInOrder = false;
-  keepListening('exit', () => {
+  addPermanentListener('exit', () => {
     if (!isInOrder) killAll(thread);
   });
   return () => {

@@ -2,20 +2,20 @@
 
 import { type MessagePort, workerData } from 'node:worker_threads';
 import { beginsToWork } from '../task/worker-state.ts';
-import type { Boot, HostFrame, WorkerFrame } from '../wire/frame.ts';
+import type { WorkerInit, HostFrame, WorkerFrame } from '../wire/frame.ts';
 import { postFrame, received } from '../wire/post.ts';
 import { ProgressWords } from '../wire/progress-words.ts';
 import type { HostPort } from './outbox.ts';
-import { printing } from './printing.ts';
-import { startServer } from './start.ts';
-import { Atomics, Object, Promise } from '../ground/globals.ts';
-import { systemClock } from '../ground/clock.ts';
-import { currentThread } from '../ground/os-thread.ts';
+import { stdioFlushed } from './stdio-flushed.ts';
+import { startWorkerLoop } from './start.ts';
+import { Atomics, Object, Promise } from '../core/globals.ts';
+import { systemClock } from '../core/clock.ts';
+import { currentThread } from '../core/os-thread.ts';
 import { endChildrenAtExit } from './end-children.ts';
 
 const { port, boot, memory, threadNumber } = workerData as {
   port: MessagePort;
-  boot: Boot;
+  boot: WorkerInit;
   memory: SharedArrayBuffer;
   /** For the host to know which thread of the operating system this is. */
   threadNumber: Int32Array;
@@ -28,14 +28,14 @@ for (const key of Object.keys(workerData as object)) delete (workerData as Recor
 
 const hostPort: HostPort = {
   post: (frame, transfer) => postFrame(port, frame, transfer),
-  printing,
+  stdioFlushed,
   // Node takes in messages where it polls. A thread that is ended while it runs a job there polls no more, and so does
   // not learn that child processes of the job have died.
-  afterInput: () => new Promise((resolve) => systemClock.afterInput(resolve)),
+  afterPoll: () => new Promise((resolve) => systemClock.afterPoll(resolve)),
   leaves: endChildrenAtExit(thread, () => port.postMessage({ staying: true } satisfies WorkerFrame)),
 };
 
-void startServer(hostPort, received(boot), new ProgressWords(memory)).then((server) => {
+void startWorkerLoop(hostPort, received(boot), new ProgressWords(memory)).then((server) => {
   // Only now: a module that never finishes loading leaves nothing that keeps this thread alive.
   if (server === undefined) return;
   port.on('message', (frame: HostFrame) => server.receive(received(frame)));

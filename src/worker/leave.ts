@@ -1,6 +1,6 @@
 import type { HostPort } from './outbox.ts';
-import { systemClock } from '../ground/clock.ts';
-import { process, Reflect } from '../ground/globals.ts';
+import { systemClock } from '../core/clock.ts';
+import { process, Reflect } from '../core/globals.ts';
 
 const { exit } = process;
 
@@ -8,13 +8,13 @@ const { exit } = process;
  * Ends this worker in order, with its `exit` listeners run and its coverage and profiles written: a worker that is
  * killed has none of that. What its modules have printed arrives first.
  */
-export function leave({ printing, leaves }: HostPort): void {
+export function leave({ stdioFlushed, leaves }: HostPort): void {
   const leaveNow = (): void => {
     leaves?.();
     Reflect.apply(exit, process, []);
   };
-  const leaveAfterInput = (): void => systemClock.afterInput(leaveNow);
-  const printed = printing?.();
+  const leaveAfterInput = (): void => systemClock.afterPoll(leaveNow);
+  const printed = stdioFlushed?.();
   if (printed === undefined) leaveAfterInput();
   else void printed.then(leaveAfterInput);
 }

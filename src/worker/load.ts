@@ -2,7 +2,7 @@ import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { TaskReferenceError } from '../ground/errors.ts';
+import { TaskReferenceError } from '../core/errors.ts';
 import {
   Boolean,
   Error,
@@ -14,7 +14,7 @@ import {
   String,
   WeakMap,
   WeakSet,
-} from '../ground/globals.ts';
+} from '../core/globals.ts';
 import { definedNames, definedTask } from '../task/define.ts';
 import { whileImporting } from '../task/import-guard.ts';
 import type { AnyFunction } from '../task/reference.ts';
@@ -118,7 +118,7 @@ const reported = new WeakSet<object>();
  * Any other unhandled rejection ends the worker as before. Once per worker that has a thread or process of its own.
  * Where Node was told to do otherwise about unhandled rejections, that holds for these, too.
  */
-export function outliveImportFailures(): void {
+export function tolerateReportedImportErrors(): void {
   if (rejectionMode() !== 'throw') return;
   process.on('unhandledRejection', (reason) => {
     if (typeof reason === 'object' && reason !== null && reported.has(reason)) return;

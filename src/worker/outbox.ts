@@ -1,27 +1,27 @@
-import { Map } from '../ground/globals.ts';
+import { Map } from '../core/globals.ts';
 import { type CloneTest, notCloneable } from '../wire/cloneable.ts';
 import { encodeErrors, encodeThrow } from '../wire/error-codec.ts';
-import type { AnswerFrame, Failure, WorkerFrame } from '../wire/frame.ts';
+import type { ResultFrame, Failure, WorkerFrame } from '../wire/frame.ts';
 import { refuseDetached } from '../wire/transfer.ts';
-import { noSnapshot, packTrees, snapshot } from '../wire/trees.ts';
+import { noSnapshot, packTrees, snapshot } from '../wire/shape-encoding.ts';
 
 /** A worker's way to its host. */
 export interface HostPort {
   /** @throws when a value in the frame cannot be copied; then nothing was sent */
   post(frame: WorkerFrame, transfer: readonly object[]): void;
   /** What its way of copying refuses, where that is more than structured clone does. */
-  readonly copies?: CloneTest;
+  readonly cloneTest?: CloneTest;
   /** Settles when what jobs have printed so far has reached the host; `undefined` when all of it has. */
-  printing?(): Promise<void> | undefined;
+  stdioFlushed?(): Promise<void> | undefined;
   /** Resolves once input has been taken in, where a call that may be slow has to wait for that. */
-  afterInput?(): Promise<void>;
+  afterPoll?(): Promise<void>;
   /** The worker is about to end in order. */
   leaves?(): void;
 }
 
 /** Answers, and what each of them moves. */
-interface Answers extends Omit<AnswerFrame, 'trees'> {
-  readonly moves: ReadonlyMap<number, readonly object[]> | undefined;
+interface PendingResults extends Omit<ResultFrame, 'trees'> {
+  readonly transferLists: ReadonlyMap<number, readonly object[]> | undefined;
 }
 
 /**
@@ -33,13 +33,13 @@ export class Outbox {
   #first = 0;
   #values: unknown[] = [];
   #failed: Failure[] | undefined;
-  #moves: Map<number, readonly object[]> | undefined;
+  #transferLists: Map<number, readonly object[]> | undefined;
   #workMs = 0;
   /** The last answer is an object that a later job could still change. */
   #holdsObject = false;
-  #unread: Answers[] = [];
+  #unread: PendingResults[] = [];
   /** Being copied just now. */
-  #leaving: Answers | undefined;
+  #posting: PendingResults | undefined;
 
   constructor(port: HostPort) {
     this.#port = port;
@@ -59,10 +59,10 @@ export class Outbox {
    * An object is copied when it leaves. Another job might change it before that.
    * @returns whether another job may run now; otherwise what is here has to leave first
    */
-  secure(): boolean {
+  copyLastResult(): boolean {
     if (!this.#holdsObject) return true;
     const last = this.#values.length - 1;
-    const copy = this.#moves?.has(last) === true ? noSnapshot : snapshot(this.#values[last]);
+    const copy = this.#transferLists?.has(last) === true ? noSnapshot : snapshot(this.#values[last]);
     if (copy === noSnapshot) return false;
     this.#values[last] = copy;
     this.#holdsObject = false;
@@ -77,7 +77,7 @@ export class Outbox {
 
   add(value: unknown, moves: readonly object[] | undefined, workMs: number): void {
     if (typeof value === 'object' && value !== null) this.#holdsObject = true;
-    if (moves !== undefined) (this.#moves ??= new Map()).set(this.#values.length, moves);
+    if (moves !== undefined) (this.#transferLists ??= new Map()).set(this.#values.length, moves);
     this.#values.push(value);
     this.#workMs += workMs;
   }
@@ -90,46 +90,46 @@ export class Outbox {
   }
 
   /** A call the host has taken back: it only keeps its place in the order. */
-  addNothing(): void {
+  addSkipped(): void {
     (this.#failed ??= []).push({ offset: this.#values.length, thrown: undefined });
     this.#values.push(undefined);
   }
 
   flush(): void {
     if (this.#values.length === 0) return;
-    const answers = this.#take();
-    this.#leaving = answers;
+    const answers = this.#detach();
+    this.#posting = answers;
     try {
-      const transfer = answers.moves === undefined ? [] : [...answers.moves.values()].flat();
+      const transfer = answers.transferLists === undefined ? [] : [...answers.transferLists.values()].flat();
       refuseDetached(transfer);
       this.#port.post(frameOf(answers), transfer);
     } catch {
       this.#sendSingly(answers);
     }
-    this.#leaving = undefined;
+    this.#posting = undefined;
   }
 
   /**
    * For the last moment of a worker. It may have come while an answer was being copied, because of a getter in it:
    * then those before that one still leave. The host passes over what it gets twice.
    */
-  flushLast(): void {
-    if (this.#leaving !== undefined) this.#sendSingly(this.#leaving);
-    if (this.#values.length > 0) this.#sendSingly(this.#take());
+  flushOnExit(): void {
+    if (this.#posting !== undefined) this.#sendSingly(this.#posting);
+    if (this.#values.length > 0) this.#sendSingly(this.#detach());
   }
 
-  #take(): Answers {
-    const answers: Answers = {
+  #detach(): PendingResults {
+    const answers: PendingResults = {
       first: this.#first,
       values: this.#values,
       failed: this.#failed,
       workMs: this.#workMs,
-      moves: this.#moves,
+      transferLists: this.#transferLists,
     };
     this.#first += this.#values.length;
     this.#values = [];
     this.#failed = undefined;
-    this.#moves = undefined;
+    this.#transferLists = undefined;
     this.#workMs = 0;
     this.#holdsObject = false;
     this.#unread.push(answers);
@@ -139,12 +139,12 @@ export class Outbox {
   /** The host could not read a frame (a result nested too deep for its stack, say): everything since goes once more. */
   resend(from: number): void {
     const unread = this.#unread.filter((sent) => endOf(sent) > from);
-    this.#port.post({ resendingTo: this.#first }, []);
-    for (const sent of unread) this.#sendSingly(sent, this.#port.copies);
+    this.#port.post({ retransmitResultsTo: this.#first }, []);
+    for (const sent of unread) this.#sendSingly(sent, this.#port.cloneTest);
   }
 
   /** @param check finds the part of a value that the host could not read */
-  #sendSingly({ first, values, failed, workMs, moves }: Answers, check?: CloneTest): void {
+  #sendSingly({ first, values, failed, workMs, transferLists }: PendingResults, check?: CloneTest): void {
     values.forEach((value, offset) => {
       const failure = failed?.find((each) => each.offset === offset);
       const alone = {
@@ -154,12 +154,12 @@ export class Outbox {
         workMs: workMs / values.length,
       };
       try {
-        const transfer = moves?.get(offset) ?? [];
+        const transfer = transferLists?.get(offset) ?? [];
         refuseDetached(transfer);
         check?.(value);
         this.#port.post({ ...alone, ...encodeErrors([value]) }, transfer);
       } catch (error) {
-        const thrown = encodeThrow(notCloneable('result', value, error, this.#port.copies));
+        const thrown = encodeThrow(notCloneable('result', value, error, this.#port.cloneTest));
         this.#port.post(
           { ...alone, values: [undefined], failed: [{ offset: 0, thrown, isOfLibrary: true }] },
           [],
@@ -169,11 +169,11 @@ export class Outbox {
   }
 }
 
-function frameOf({ first, values, failed, workMs }: Answers): AnswerFrame {
+function frameOf({ first, values, failed, workMs }: PendingResults): ResultFrame {
   const { values: leaves, trees } = packTrees(values);
   return { first, trees, ...encodeErrors(leaves), failed, workMs };
 }
 
-function endOf(sent: Answers): number {
+function endOf(sent: PendingResults): number {
   return sent.first + sent.values.length;
 }

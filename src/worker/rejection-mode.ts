@@ -1,4 +1,4 @@
-import { process } from '../ground/globals.ts';
+import { process } from '../core/globals.ts';
 /**
  * What Node does about unhandled rejections here, as `--unhandled-rejections` says: of the program, inherited, or given
  * for workers. The last one counts, on the command line before `NODE_OPTIONS`.

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { process, String } from '../ground/globals.ts';
+import { process, String } from '../core/globals.ts';
 
 let registered = false;
 

@@ -1,5 +1,5 @@
 import { builtInBackend } from '../../dist/executor/backends.js';
-import { systemClock } from '../../dist/ground/clock.js';
+import { systemClock } from '../../dist/core/clock.js';
 import { executorConformance } from './suite.ts';
 
 const noProcess = 'a thread shares its process, and would take it along';

@@ -56,7 +56,7 @@ test.each([
 });
 
 test('the table of errors has every code', () => {
-  const declared = readFileSync('dist/ground/errors.d.ts', 'utf8');
+  const declared = readFileSync('dist/core/errors.d.ts', 'utf8');
   const codes = new Set([...declared.matchAll(/ERR_LEASEPOOL_([A-Z_]+)/g)].map(([, code]) => code));
   expect(codes.size).toBeGreaterThan(5);
   const missing = [...codes].filter((code) => !readme.includes(`\`${code}\``));

@@ -11,7 +11,7 @@ function section(page: string, heading: string): string {
 
 describe('docs/errors.md', () => {
   test('has one entry for each code of the declarations, and no other', () => {
-    const declared = readFileSync('src/ground/errors.ts', 'utf8');
+    const declared = readFileSync('src/core/errors.ts', 'utf8');
     const codes = new Set([...declared.matchAll(/'(ERR_LEASEPOOL_\w+|ABORT_ERR)'/g)].map(([, code]) => code));
     expect(codes.size).toBeGreaterThan(15);
     const entries = [...readFileSync('docs/errors.md', 'utf8').matchAll(/^### (.*)$/gm)];
@@ -19,7 +19,7 @@ describe('docs/errors.md', () => {
   });
 
   test('names the class of each code', () => {
-    const declared = readFileSync('src/ground/errors.ts', 'utf8');
+    const declared = readFileSync('src/core/errors.ts', 'utf8');
     const classOf = new Map<string, string>();
     for (const [, name, body] of declared.matchAll(/^export class (\w+) [^]*?\{([^]*?)^\}/gm)) {
       const code = /super\('(\w+)'/.exec(body)?.[1];

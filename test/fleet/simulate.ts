@@ -2,7 +2,7 @@
 //
 // A simulation of time only: the real ledger of every lease, and a model of queue, hosts and locks. The same seed prints the same.
 import { parseArgs } from 'node:util';
-import { ChunkLedger, type SentChunk, type Settlement } from '../../src/bullmq/chunk-ledger.ts';
+import { ChunkTracker, type SentChunk, type Settlement } from '../../src/bullmq/chunk-tracker.ts';
 import type { ExecutorCall } from '../../src/executor/executor.ts';
 
 const { values } = parseArgs({ options: { seed: { type: 'string', default: '1' } } });
@@ -98,7 +98,7 @@ interface Slot {
 
 /** One lease: a ledger, and always more work than it may have in flight. */
 class Lease {
-  readonly ledger = new ChunkLedger({
+  readonly ledger = new ChunkTracker({
     maxChunkItems: itemsPerChunk,
     maxChunkBytes: Infinity,
     maxHostDeaths: 2,

@@ -42,7 +42,7 @@ test('the check reads real modules and sees what it looks for', () => {
     " * from '../comment.ts'",
   ];
   expect(importsOf(spellings.filter(isCode))).toEqual(['../a.ts', '../b.ts', '../c.ts']);
-  expect(mayEnter('ground', 'lease')).toBe(false);
+  expect(mayEnter('core', 'lease')).toBe(false);
 });
 
 test('every module is in a room of scripts/rooms.mjs', () => {

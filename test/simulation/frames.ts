@@ -1,7 +1,7 @@
 /** What the simulation reads in the messages between a pool and its workers. The rest is none of its business. */
 
-import type { AnswerFrame, CallFrame, HostFrame, WorkerFrame } from '../../src/wire/frame.ts';
-import { unpackTrees } from '../../src/wire/trees.ts';
+import type { ResultFrame, CallFrame, HostFrame, WorkerFrame } from '../../src/wire/frame.ts';
+import { unpackTrees } from '../../src/wire/shape-encoding.ts';
 import type { JobArgument } from './items.ts';
 
 /** The calls in a message, by their indices. */
@@ -45,6 +45,6 @@ function arityOf({ arity }: CallFrame, offset: number): number {
   return typeof arity === 'number' ? arity : arity[offset];
 }
 
-function isPassedOver({ failed }: AnswerFrame, offset: number): boolean {
+function isPassedOver({ failed }: ResultFrame, offset: number): boolean {
   return failed?.some((failure) => failure.offset === offset && failure.thrown === undefined) === true;
 }

@@ -1,7 +1,7 @@
 import type { CallOutcome, Executor, ExecutorCall, SubmitReceipt } from '../../src/executor/executor.ts';
-import type { HeldCall } from '../../src/executor/in-flight.ts';
+import type { PooledCall } from '../../src/executor/in-flight-calls.ts';
 import { loadOf, type PoolLoad } from '../../src/executor/load.ts';
-import { BrokenExecutorError } from '../../src/ground/errors.ts';
+import { BrokenExecutorError } from '../../src/core/errors.ts';
 import type { Transferable } from '../../src/task/reference.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
 import type { Item, Items } from './items.ts';
@@ -9,7 +9,7 @@ import type { Scene } from './scene.ts';
 
 /** A call as its executor gets it: it tells what becomes of it. */
 class ObservedCall implements ExecutorCall {
-  readonly call: HeldCall;
+  readonly call: PooledCall;
   readonly item: Item;
   readonly task: ResolvedTask;
   readonly args: readonly unknown[];
@@ -19,7 +19,7 @@ class ObservedCall implements ExecutorCall {
   readonly beginBeforeMs: number | undefined;
   readonly #onSettle: (call: ObservedCall, outcome: CallOutcome) => void;
 
-  constructor(call: HeldCall, item: Item, onSettle: (call: ObservedCall, outcome: CallOutcome) => void) {
+  constructor(call: PooledCall, item: Item, onSettle: (call: ObservedCall, outcome: CallOutcome) => void) {
     this.call = call;
     this.item = item;
     this.task = call.task;
@@ -39,12 +39,12 @@ class ObservedCall implements ExecutorCall {
     this.call.hasMoved = hasMoved;
   }
 
-  get fruitlessSends(): number | undefined {
-    return this.call.fruitlessSends;
+  get sendsWithoutProgress(): number | undefined {
+    return this.call.sendsWithoutProgress;
   }
 
-  set fruitlessSends(count: number) {
-    this.call.fruitlessSends = count;
+  set sendsWithoutProgress(count: number) {
+    this.call.sendsWithoutProgress = count;
   }
 
   settle(outcome: CallOutcome): void {

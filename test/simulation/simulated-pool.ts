@@ -4,7 +4,7 @@ import {
   NotStartedError,
   TimeoutError,
   WorkerCrashedError,
-} from '../../src/ground/errors.ts';
+} from '../../src/core/errors.ts';
 import type { Item, Items, JobArgument } from './items.ts';
 import type { WorldPlan } from './program.ts';
 import type { Scene } from './scene.ts';

@@ -1,6 +1,6 @@
 import type { ExecutorCreateOptions } from '../../src/executor/executor.ts';
 import type { PortEvents, WorkerPort } from '../../src/executor/port.ts';
-import { TaskReferenceError } from '../../src/ground/errors.ts';
+import { TaskReferenceError } from '../../src/core/errors.ts';
 import { encodeThrow } from '../../src/wire/error-codec.ts';
 import type { HostFrame, WorkerFrame } from '../../src/wire/frame.ts';
 import { ProgressWords } from '../../src/wire/progress-words.ts';
@@ -9,7 +9,7 @@ import type { AnyFunction } from '../../src/task/reference.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
 import { TaskLoader } from '../../src/worker/load.ts';
 import type { HostPort } from '../../src/worker/outbox.ts';
-import { Server } from '../../src/worker/serve.ts';
+import { WorkerLoop } from '../../src/worker/worker-loop.ts';
 import { answersIn, callsIn, doneIn, isFatal, isUnreadable } from './frames.ts';
 import { type Item, type Items, type JobArgument } from './items.ts';
 import type { Scene } from './scene.ts';
@@ -53,7 +53,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
   readonly #items: Items;
   readonly #options: ExecutorCreateOptions;
   readonly #events: PortEvents;
-  #server: Server | undefined;
+  #server: WorkerLoop | undefined;
   #inbox: HostFrame[] = [];
   /** Messages with calls. */
   readonly #posted: (readonly PostedCall[])[] = [];
@@ -271,10 +271,10 @@ export class SimulatedWorker implements WorkerPort, Performer {
       });
   }
 
-  #newServer(): Server {
+  #newServer(): WorkerLoop {
     const port: HostPort = {
       post: (frame, transfer) => this.#send(structuredClone(frame, { transfer: transfer as ArrayBuffer[] })),
-      printing: () => this.#printing(),
+      stdioFlushed: () => this.#printing(),
     };
     const { time } = this.#scene;
     // The loop of a worker that a job has ended does nothing any more.
@@ -288,13 +288,13 @@ export class SimulatedWorker implements WorkerPort, Performer {
         if (this.isAlive) this.progress.finish(index);
       },
     };
-    const surround = <T>(run: () => T): T => performedBy(this, run);
-    return new Server({
+    const runInScope = <T>(run: () => T): T => performedBy(this, run);
+    return new WorkerLoop({
       port,
       asyncTasks: this.#options.asyncTasks,
       progress,
       loader: { find: (task) => this.#find(task) },
-      surround,
+      runInScope,
       leave: () => this.die('exit'),
     });
   }
@@ -400,7 +400,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
       this.hasBegunToLoad = true;
       this.loadKnownSinceMs = frame.loading === undefined ? undefined : this.#scene.time.now;
     }
-    if ('resendingTo' in frame) this.#resendsTo = frame.resendingTo;
+    if ('retransmitResultsTo' in frame) this.#resendsTo = frame.retransmitResultsTo;
     const isReadable = !isUnreadable(frame);
     // Of answers that are sent again, one each, the host knows which one it cannot read.
     for (const index of doneIn(frame))
@@ -413,7 +413,7 @@ export class SimulatedWorker implements WorkerPort, Performer {
 
   #die(end: End, lingersMs = Math.floor(this.#draw('exit') * 3)): void {
     if (!this.isAlive) return;
-    if (end.flushes) this.#server?.flushLast();
+    if (end.flushes) this.#server?.flushOnExit();
     const exitHandlersMs = end.flushes ? this.#runExitHandlers() : 0;
     this.state = 'dead';
     this.#end = end;

@@ -1,4 +1,4 @@
-import type { ExecutorLease } from '../../src/lease/lease.ts';
+import type { ExecutorLease } from '../../src/lease/executor-lease.ts';
 import type { WorkFuture } from '../../src/job/future.ts';
 import type { Item } from './items.ts';
 import { nameOf } from './items.ts';

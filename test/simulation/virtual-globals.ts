@@ -1,5 +1,5 @@
 /**
- * To be imported before anything of `src/`. `ground/clock.ts` takes the globals once, when it is loaded: here it is
+ * To be imported before anything of `src/`. `core/clock.ts` takes the globals once, when it is loaded: here it is
  * loaded with a `performance.now()` and a `process.hrtime()` that read the simulation's time, so that whoever asks the
  * system's clock (a worker's loop, a run limit) asks the simulation as well.
  */
@@ -18,7 +18,7 @@ Object.defineProperty(globalThis, 'performance', {
 // Whole milliseconds between the two clocks: what is rounded must not depend on when a process began.
 process.hrtime = Object.assign((): [number, number] => [5000, 0], { bigint: hrtime.bigint });
 try {
-  await import('../../src/ground/clock.ts');
+  await import('../../src/core/clock.ts');
 } finally {
   Object.defineProperty(globalThis, 'performance', {
     value: performance,

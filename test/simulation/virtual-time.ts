@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../src/ground/clock.ts';
+import type { Clock, Timer } from '../../src/core/clock.ts';
 import type { Chance } from './chance.ts';
 import { reading } from './virtual-globals.ts';
 
@@ -155,8 +155,8 @@ export class VirtualTime {
     return {
       now: () => this.#now,
       setTimer: (callback, delayMs) => this.#setTimer(owner, armed, callback, delayMs),
-      soon: (callback) => queueMicrotask(() => process.nextTick(() => this.#guarded(callback))),
-      afterInput: (callback) => void this.plan('check', this.#now, `${owner} after input`, callback),
+      defer: (callback) => queueMicrotask(() => process.nextTick(() => this.#guarded(callback))),
+      afterPoll: (callback) => void this.plan('check', this.#now, `${owner} after input`, callback),
       get timers() {
         return armed.size;
       },

@@ -1,7 +1,7 @@
 import './virtual-globals.ts';
 import type { Executor, ExecutorBackend, ExecutorCreateOptions } from '../../src/executor/executor.ts';
-import { OpeningExecutor } from '../../src/executor/opening.ts';
-import { WorkerPool } from '../../src/executor/pool.ts';
+import { PendingExecutor } from '../../src/executor/pending-executor.ts';
+import { WorkerPool } from '../../src/executor/worker-pool.ts';
 import type { Spawn } from '../../src/executor/port.ts';
 import { WorkGrinder } from '../../src/grinder/grinder.ts';
 import { LeasedExecutorManager } from '../../src/lease/manager.ts';
@@ -120,7 +120,7 @@ export class World {
         if (this.plan.backend === 'workers')
           return this.#observed(options, new WorkerPool(options, this.#spawn, this.poolClock));
         if (scene.chance.draw('opens later') < 0.5) return this.#observed(options, this.#newPool(options));
-        return this.#observed(options, new OpeningExecutor(options.workers, this.#openLater(options)));
+        return this.#observed(options, new PendingExecutor(options.workers, this.#openLater(options)));
       },
     };
   }

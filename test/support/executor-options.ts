@@ -1,5 +1,5 @@
 import type { ExecutorCreateOptions } from '../../src/executor/executor.ts';
-import type { Logger } from '../../src/ground/logger.ts';
+import type { Logger } from '../../src/core/logger.ts';
 
 /** What was logged: `[level, message, fields]`. */
 export type LogEntries = [level: keyof Logger, message: string, fields: any][];

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock, Timer } from '../../src/ground/clock.ts';
+import type { Clock, Timer } from '../../src/core/clock.ts';
 
 class FakeTimer implements Timer {
   readonly callback: () => void;
@@ -48,11 +48,11 @@ export class FakeClock implements Clock {
     return new FakeTimer(callback, this.#now + Math.max(0, delayMs - this.earlyMs), this.#timers);
   }
 
-  soon(callback: () => void): void {
+  defer(callback: () => void): void {
     this.#soon.push(callback);
   }
 
-  afterInput(callback: () => void): void {
+  afterPoll(callback: () => void): void {
     this.#afterInput.push(callback);
   }
 

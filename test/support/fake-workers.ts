@@ -2,10 +2,10 @@ import type { CallOutcome, ExecutorCall, ExecutorCreateOptions } from '../../src
 import type { PortEvents, Spawn, WorkerPort } from '../../src/executor/port.ts';
 import type { Transferable } from '../../src/task/reference.ts';
 import { encodeThrow } from '../../src/wire/error-codec.ts';
-import type { AnswerFrame, CallFrame, HostFrame } from '../../src/wire/frame.ts';
+import type { ResultFrame, CallFrame, HostFrame } from '../../src/wire/frame.ts';
 import { ProgressWords } from '../../src/wire/progress-words.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
-import { unpackTrees } from '../../src/wire/trees.ts';
+import { unpackTrees } from '../../src/wire/shape-encoding.ts';
 
 /** A call as a fake worker sees it. */
 interface ReceivedCall {
@@ -187,8 +187,8 @@ export class FakeWorker implements WorkerPort {
     secondCopy: (value: unknown) => unknown = (value) => value,
   ): void {
     const request = this.words.at(-1);
-    const from = request !== undefined && 'resendFrom' in request ? request.resendFrom : Infinity;
-    this.#events.frame({ resendingTo: this.#gatheredFirst });
+    const from = request !== undefined && 'nackResultsFrom' in request ? request.nackResultsFrom : Infinity;
+    this.#events.frame({ retransmitResultsTo: this.#gatheredFirst });
     for (const { first, answers } of this.#sent) {
       if (first + answers.length <= from) continue;
       answers.forEach((answer, offset) => {
@@ -233,7 +233,7 @@ export class FakeWorker implements WorkerPort {
       if ('count' in frame) this.#receive(frame);
       else {
         this.#words.push(frame);
-        if ('againFrom' in frame) this.#hasUnread = false;
+        if ('retransmitCallsFrom' in frame) this.#hasUnread = false;
       }
     }
   }
@@ -244,7 +244,7 @@ export class FakeWorker implements WorkerPort {
     if (this.cannotRead(args)) {
       if (this.#hasUnread) return;
       this.#hasUnread = true;
-      this.#events.frame({ unreadFrom: this.#expected, why: 'too deep' });
+      this.#events.frame({ nackCallsFrom: this.#expected, why: 'too deep' });
       return;
     }
     if (this.#gathered.length === 0 && this.#queue.length === 0 && this.current === undefined)
@@ -261,7 +261,7 @@ export class FakeWorker implements WorkerPort {
         index: frame.first + offset,
         task,
         args: args.slice(place, place + arity),
-        isTimed: frame.timed?.includes(offset) === true,
+        isTimed: frame.hasTimeout?.includes(offset) === true,
       });
       place += arity;
     }
@@ -279,7 +279,7 @@ export class FakeWorker implements WorkerPort {
     this.#gathered.push(answer);
   }
 
-  #takeGathered(workMs: number): AnswerFrame | undefined {
+  #takeGathered(workMs: number): ResultFrame | undefined {
     if (this.#gathered.length === 0) return undefined;
     const answers = this.#gathered;
     const first = this.#gatheredFirst;
@@ -290,7 +290,7 @@ export class FakeWorker implements WorkerPort {
   }
 }
 
-function frameOf(first: number, answers: readonly Answer[], workMs: number): AnswerFrame {
+function frameOf(first: number, answers: readonly Answer[], workMs: number): ResultFrame {
   const failed = answers.flatMap((answer, offset) =>
     'thrown' in answer ? [{ offset, thrown: answer.thrown }] : [],
   );
@@ -312,9 +312,9 @@ export class TestCall implements ExecutorCall {
   readonly timeoutSeconds: number | undefined;
   readonly beginBeforeMs = undefined;
   readonly outcomes: CallOutcome[] = [];
-  declare seat?: number;
+  declare location?: number;
   declare hasMoved?: boolean;
-  declare fruitlessSends?: number;
+  declare sendsWithoutProgress?: number;
 
   constructor(args: readonly unknown[], rest: Partial<ExecutorCall> = {}) {
     this.args = args;

@@ -1,12 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { MapSettings } from '../../src/grinder/map-options.ts';
-import type { Mapping, MappingOwner } from '../../src/grinder/mapping.ts';
+import type { Mapping, MappingEvents } from '../../src/grinder/mapping.ts';
 import { Job } from '../../src/job/job.ts';
 import type { Deferred } from './deferred.ts';
 import { CountingAccount, task } from './test-jobs.ts';
 
 /** A grinder for mappings: the test says what becomes of each job, and how much room there is. */
-export class FakeOwner implements MappingOwner {
+export class FakeOwner implements MappingEvents {
   readonly account = new CountingAccount();
   /** By their first argument. */
   readonly jobs = new Map<unknown, Job>();
@@ -29,7 +29,7 @@ export class FakeOwner implements MappingOwner {
     return job;
   }
 
-  room(): Promise<void> | undefined {
+  queueSpace(): Promise<void> | undefined {
     return this.full?.promise;
   }
 

@@ -1,12 +1,18 @@
-import { List } from '../../src/ground/list.ts';
-import { Job, type JobAccount, type JobKeeper, type Outcome, promiseOfLastJob } from '../../src/job/job.ts';
+import { LinkedList } from '../../src/core/linked-list.ts';
+import {
+  Job,
+  type JobListener,
+  type JobContainer,
+  type Outcome,
+  promiseOfLastJob,
+} from '../../src/job/job.ts';
 import { readSubmitOptions, type SubmitOptions } from '../../src/job/submit-options.ts';
 import type { ResolvedTask } from '../../src/wire/reference.ts';
 
 export const task: ResolvedTask = { kind: 'reference', module: 'file:///tasks.js', name: 'resize' };
 
 /** Counts what it is told of settled jobs. */
-export class CountingAccount implements JobAccount {
+export class CountingAccount implements JobListener {
   readonly jobs: Job[] = [];
 
   settled(job: Job): void {
@@ -15,12 +21,12 @@ export class CountingAccount implements JobAccount {
 }
 
 /** Keeps jobs in a list, and gives them back when it is willing to. */
-export class TestKeeper implements JobKeeper {
-  readonly list: List<Job, JobKeeper> = new List<Job, JobKeeper>(this);
+export class TestKeeper implements JobContainer {
+  readonly list: LinkedList<Job, JobContainer> = new LinkedList<Job, JobContainer>(this);
   readonly outcomes: [job: Job, outcome: Outcome][] = [];
   isWilling = true;
 
-  withdraw(job: Job): boolean {
+  cancelQueued(job: Job): boolean {
     return this.isWilling && this.list.remove(job);
   }
 
@@ -47,7 +53,7 @@ export function newJob({
 }: {
   readonly args?: readonly unknown[];
   readonly options?: SubmitOptions;
-  readonly account?: JobAccount;
+  readonly account?: JobListener;
   readonly order?: number;
   readonly acceptedAtMs?: number;
 } = {}): TestJob {

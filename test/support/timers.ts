@@ -6,7 +6,7 @@ export function watchTimers(): { readonly armed: number } {
   const armed = new Set<number>();
   const hook = createHook({
     init(id, type) {
-      if (type === 'Timeout' && /[\\/](dist|src)[\\/]ground[\\/]/.test(String(new Error().stack)))
+      if (type === 'Timeout' && /[\\/](dist|src)[\\/]core[\\/]/.test(String(new Error().stack)))
         armed.add(id);
     },
     destroy: (id) => void armed.delete(id),

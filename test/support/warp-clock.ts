@@ -1,4 +1,4 @@
-import { type Clock, systemClock, type Timer } from '../../dist/ground/clock.js';
+import { type Clock, systemClock, type Timer } from '../../dist/core/clock.js';
 
 interface Armed {
   readonly callback: () => void;
@@ -40,12 +40,12 @@ export class WarpClock implements Clock {
     };
   }
 
-  soon(callback: () => void): void {
-    systemClock.soon(callback);
+  defer(callback: () => void): void {
+    systemClock.defer(callback);
   }
 
-  afterInput(callback: () => void): void {
-    systemClock.afterInput(callback);
+  afterPoll(callback: () => void): void {
+    systemClock.afterPoll(callback);
   }
 
   /** Puts the clock forward; what is due then fires in a later turn. */

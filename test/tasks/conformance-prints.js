@@ -1,6 +1,6 @@
 // A program: `node conformance-prints.js <backend>`. Its jobs print, and it says when each has settled.
 import { builtInBackend } from '../../dist/executor/backends.js';
-import { systemClock } from '../../dist/ground/clock.js';
+import { systemClock } from '../../dist/core/clock.js';
 
 const silent = () => {};
 const executor = await builtInBackend(process.argv[2], systemClock).createExecutor({

@@ -1,6 +1,6 @@
 // Runs one task in a thread of its own and prints what came of both: `node load-in-thread.js <module> <name> <argument>`.
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { outliveImportFailures, TaskLoader } from '../../dist/worker/load.js';
+import { tolerateReportedImportErrors, TaskLoader } from '../../dist/worker/load.js';
 
 if (isMainThread) {
   const [module, name, argument] = process.argv.slice(2);
@@ -10,7 +10,7 @@ if (isMainThread) {
     .on('error', ({ message }) => (report.error = message))
     .on('exit', (exit) => console.log(JSON.stringify({ ...report, exit })));
 } else {
-  outliveImportFailures();
+  tolerateReportedImportErrors();
   const { module, name, argument } = workerData;
   try {
     const run = await new TaskLoader().find({ kind: 'reference', module, name });

@@ -1,5 +1,5 @@
 // Stands for a module that starts a manager when it is imported.
-import { ImportReentryError } from '../../dist/ground/errors.js';
+import { ImportReentryError } from '../../dist/core/errors.js';
 import { importingModule } from '../../dist/task/import-guard.js';
 
 if (importingModule() !== undefined)

@@ -2,8 +2,8 @@
 
 /** Fields of the package's own messages and options, and keys of values. */
 const names =
-  'a b timed copies trees beginBefore newTasks failed thrown blank parts shapes resendFrom againFrom unreadFrom ' +
-  'resendingTo dying fruitlessSends hasMoved seat';
+  'a b hasTimeout repeatedArgs trees beginBefore newTasks failed thrown blank parts shapes nackResultsFrom retransmitCallsFrom nackCallsFrom ' +
+  'retransmitResultsTo dying sendsWithoutProgress hasMoved location';
 const fields = names.split(' ');
 
 function refuse() {

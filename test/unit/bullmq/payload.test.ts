@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { packArgs, packOutcome, unpackArgs, unpackOutcome } from '../../../src/bullmq/payload.ts';
-import { NotCloneableError, PayloadTooLargeError } from '../../../src/ground/errors.ts';
+import { NotCloneableError, PayloadTooLargeError } from '../../../src/core/errors.ts';
 
 const limit = 10_000;
 

@@ -62,9 +62,9 @@ describe('calls that wait', () => {
     const queue = setup();
     const calls = testCalls(4);
     for (const call of calls) queue.push(call);
-    expect([queue.strikeOut(calls[1]), queue.strikeOut(calls[1])]).toEqual([true, false]);
+    expect([queue.remove(calls[1]), queue.remove(calls[1])]).toEqual([true, false]);
     const first = queue.shift() as TestCall;
-    queue.putBack([first, calls[1]]);
+    queue.requeue([first, calls[1]]);
     const rest = [queue.shift(), queue.shift(), queue.shift(), queue.shift(), queue.shift()];
     expect(rest).toEqual([calls[0], calls[1], calls[2], calls[3], undefined]);
   });

@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Batch, type BatchOwner } from '../../../src/grinder/batch.ts';
-import { LeaseExpiredError } from '../../../src/ground/errors.ts';
+import { Batch, type BatchEvents } from '../../../src/grinder/batch.ts';
+import { LeaseExpiredError } from '../../../src/core/errors.ts';
 import type { Job } from '../../../src/job/job.ts';
-import { Loan } from '../../../src/lease/loan.ts';
+import { Lease } from '../../../src/lease/lease.ts';
 import { FakeExecutor } from '../../support/fake-executor.ts';
 import { heard } from '../../support/heard.ts';
 import { newJob, newJobs, rejectionOf } from '../../support/test-jobs.ts';
 
-class Owner implements BatchOwner {
+class Owner implements BatchEvents {
   readonly told: string[] = [];
   freed = 0;
-  fruitlessLeases = 0;
+  leasesWithoutProgress = 0;
   readonly givenBack: Job[][] = [];
   readonly returned: [job: Job, reason: unknown][] = [];
 
-  itemsGivenBack(jobs: readonly Job[]): void {
+  requeue(jobs: readonly Job[]): void {
     this.givenBack.push([...jobs]);
     this.told.push('given back');
   }
@@ -50,7 +50,7 @@ function setup() {
     softExpiresAtMs: 60_000,
     hardExpiresAtMs: 75_000,
   };
-  const loan = new Loan(terms, executor, { loanEnded: (_, retire) => void ends.push(retire) });
+  const loan = new Lease(terms, executor, { leaseEnded: (_, retire) => void ends.push(retire) });
   const owner = new Owner();
   const batch = new Batch(loan, owner);
   return { executor, loan, batch, owner, ends };
@@ -62,9 +62,9 @@ describe('S2 a batch', () => {
     const jobs = newJobs(2);
     batch.send(jobs);
     batch.close();
-    batch.giveBack(1);
+    batch.takeBack(1);
     expect([owner.givenBack, ends]).toEqual([[[jobs[1]]], []]);
-    batch.giveBack(1);
+    batch.takeBack(1);
     expect([owner.givenBack, ends]).toEqual([[[jobs[1]], [jobs[0]]], [false]]);
     expect(owner.told.at(-1)).toBe('ended');
   });
@@ -74,7 +74,7 @@ describe('S2 a batch', () => {
     const items = [0, 1, 2].map((order) => newJob({ args: [order], order }));
     const jobs = items.map(({ job }) => job);
     batch.send(jobs);
-    expect([executor.batches, batch.taken, batch.isOpen]).toEqual([[jobs], 3, true]);
+    expect([executor.batches, batch.taken, batch.isAccepting]).toEqual([[jobs], 3, true]);
     executor.finish(1);
     expect(await items[0].promise).toBe(0);
     const error = new RangeError('mine');
@@ -83,7 +83,7 @@ describe('S2 a batch', () => {
     expect([owner.told, ends]).toEqual([[], []]);
     executor.finish();
     expect(await items[2].promise).toBe(2);
-    expect([owner.told, ends, batch.isOpen]).toEqual([['closed', 'ended'], [false], false]);
+    expect([owner.told, ends, batch.isAccepting]).toEqual([['closed', 'ended'], [false], false]);
     batch.close();
     expect([owner.told.length, ends.length]).toEqual([2, 1]);
   });
@@ -185,7 +185,7 @@ describe('the trace of a batch', () => {
     executor.begin();
     loan.revoke();
     expect(names(told)).toEqual(['start', 'end', 'error', 'asyncStart', 'asyncEnd']);
-    expect(told.at(-1)?.[1].error).toBe(loan.lost);
+    expect(told.at(-1)?.[1].error).toBe(loan.invalidatedBy);
     expect(told.at(-1)?.[1].error).toBeInstanceOf(LeaseExpiredError);
   });
 
@@ -221,17 +221,17 @@ describe('M4 a batch whose lease expires', () => {
     executor.begin(1);
     loan.expireSoftly();
     expect(owner.givenBack).toEqual([jobs.slice(1)]);
-    expect([owner.told, ends, batch.isOpen]).toEqual([['given back', 'closed'], [], false]);
+    expect([owner.told, ends, batch.isAccepting]).toEqual([['given back', 'closed'], [], false]);
     executor.finish();
     expect([jobs[0].state, owner.told.at(-1), ends]).toEqual(['fulfilled', 'ended', [false]]);
   });
 
   test('counts those in a row in which nothing has begun', () => {
     const { loan, batch, owner } = setup();
-    owner.fruitlessLeases = 1;
+    owner.leasesWithoutProgress = 1;
     batch.send(newJobs(2));
     loan.expireSoftly();
-    expect(owner.fruitlessLeases).toBe(2);
+    expect(owner.leasesWithoutProgress).toBe(2);
   });
 
   test.each([
@@ -239,20 +239,20 @@ describe('M4 a batch whose lease expires', () => {
     ['something runs', (executor: FakeExecutor) => executor.begin(1)],
   ])('counts anew when %s', (_what, run) => {
     const { executor, loan, batch, owner } = setup();
-    owner.fruitlessLeases = 1;
+    owner.leasesWithoutProgress = 1;
     batch.send(newJobs(2));
     run(executor);
     loan.expireSoftly();
-    expect(owner.fruitlessLeases).toBe(0);
+    expect(owner.leasesWithoutProgress).toBe(0);
   });
 
   test('after two in which nothing had begun leaves the first item on its way, which may run then', () => {
     const { executor, loan, batch, owner, ends } = setup();
-    owner.fruitlessLeases = 2;
+    owner.leasesWithoutProgress = 2;
     const jobs = newJobs(3);
     batch.send(jobs);
     loan.expireSoftly();
-    expect([owner.givenBack, owner.told, owner.fruitlessLeases]).toEqual([
+    expect([owner.givenBack, owner.told, owner.leasesWithoutProgress]).toEqual([
       [jobs.slice(1)],
       ['given back', 'closed'],
       0,
@@ -313,7 +313,7 @@ describe('M1 a batch whose lease is lost', () => {
   test('is closed at once, and ends when its items have settled', () => {
     const { executor, loan, batch, owner, ends } = setup();
     batch.send(newJobs(1));
-    loan.lose(new Error('stopped'));
+    loan.invalidate(new Error('stopped'));
     expect([owner.told, ends]).toEqual([['closed'], []]);
     executor.finish();
     expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
@@ -321,7 +321,7 @@ describe('M1 a batch whose lease is lost', () => {
 
   test('without items ends once', () => {
     const { loan, owner, ends } = setup();
-    loan.lose(new Error('stopped'));
+    loan.invalidate(new Error('stopped'));
     expect([owner.told, ends]).toEqual([['closed', 'ended'], [false]]);
   });
 });

@@ -3,23 +3,23 @@ import { describe, expect, test } from 'vitest';
 import type { ExecutorCall } from '../../../src/executor/executor.ts';
 import { Dispatcher } from '../../../src/grinder/dispatcher.ts';
 import type { GrinderSettings } from '../../../src/grinder/grinder-options.ts';
-import { Pending } from '../../../src/grinder/pending.ts';
-import { Deadlines } from '../../../src/ground/deadline.ts';
-import { BrokenExecutorError, NotStartedError } from '../../../src/ground/errors.ts';
+import { ItemQueue } from '../../../src/grinder/item-queue.ts';
+import { TimerQueue } from '../../../src/core/timer-queue.ts';
+import { BrokenExecutorError, NotStartedError } from '../../../src/core/errors.ts';
 import type { Job } from '../../../src/job/job.ts';
-import type { LoanRequest, LoanSource } from '../../../src/lease/lender.ts';
-import { Loan } from '../../../src/lease/loan.ts';
+import type { LeaseRequest, LeaseSource } from '../../../src/lease/lease-broker.ts';
+import { Lease } from '../../../src/lease/lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeExecutor, FakeLoadedExecutor } from '../../support/fake-executor.ts';
 import { newJob, type TestJob } from '../../support/test-jobs.ts';
 
 /** Lends so many pools, first come, first served. */
-class FakeSource implements LoanSource {
+class FakeSource implements LeaseSource {
   readonly free: FakeExecutor[];
   readonly pools: FakeExecutor[];
-  readonly waiting = new Set<LoanRequest>();
+  readonly waiting = new Set<LeaseRequest>();
   readonly watchers = new Set<() => void>();
-  readonly loans: { loan: Loan; executor: FakeExecutor; owner: string | undefined }[] = [];
+  readonly loans: { loan: Lease; executor: FakeExecutor; owner: string | undefined }[] = [];
   refusal: Error | undefined;
 
   constructor(pools: number, workers: number, tellLoad: boolean) {
@@ -42,7 +42,7 @@ class FakeSource implements LoanSource {
     return Math.min(limit, this.free.length);
   }
 
-  borrow(request: LoanRequest): () => void {
+  acquire(request: LeaseRequest): () => void {
     if (this.refusal !== undefined) request.refused(this.refusal);
     else if (this.free.length > 0) this.#grant(request);
     else this.waiting.add(request);
@@ -63,7 +63,7 @@ class FakeSource implements LoanSource {
     this.#grant(next);
   }
 
-  #grant(request: LoanRequest): void {
+  #grant(request: LeaseRequest): void {
     const executor = this.free.shift()!;
     const { owner, leaseMs } = request;
     const terms = {
@@ -75,8 +75,8 @@ class FakeSource implements LoanSource {
       softExpiresAtMs: 1e12,
       hardExpiresAtMs: 1e12,
     };
-    const loan = new Loan(terms, executor, {
-      loanEnded: () => this.giveBack(executor),
+    const loan = new Lease(terms, executor, {
+      leaseEnded: () => this.giveBack(executor),
     });
     this.loans.push({ loan, executor, owner });
     request.granted(loan);
@@ -97,14 +97,14 @@ interface Setup extends Partial<
 
 function setup({ pools = 1, workers = 2, tellLoad = false, ...settings }: Setup = {}) {
   const clock = new FakeClock();
-  const deadlines = new Deadlines(clock);
+  const timers = new TimerQueue(clock);
   const source = new FakeSource(pools, workers, tellLoad);
-  const manager = { isRunning: true, loanSource: () => source };
+  const manager = { isRunning: true, leaseSource: () => source };
   const places = { freed: 0 };
   const events: string[] = [];
-  const pending: Pending = new Pending(() => {
+  const pending: ItemQueue = new ItemQueue(() => {
     places.freed++;
-    dispatcher.look();
+    dispatcher.schedule();
   });
   const dispatcher: Dispatcher = new Dispatcher(
     {
@@ -120,11 +120,11 @@ function setup({ pools = 1, workers = 2, tellLoad = false, ...settings }: Setup 
     } as unknown as GrinderSettings,
     pending,
     clock,
-    deadlines,
+    timers,
     {
       placesFreed: (count) => void (places.freed += count),
       batchBegun: () => void events.push('batch'),
-      itemWaitsAgain: () => {},
+      itemRequeued: () => {},
       idle: () => void events.push('idle'),
     },
   );
@@ -139,13 +139,13 @@ function setup({ pools = 1, workers = 2, tellLoad = false, ...settings }: Setup 
     );
     items.push(...more);
     for (const { job } of more) pending.push(job);
-    dispatcher.look();
+    dispatcher.schedule();
     return more;
   };
   /** Places in the order of acceptance, of each batch sent, pool by pool. */
   const sent = (): number[][] =>
     source.pools.flatMap(({ batches }) => batches.map((batch) => batch.map((call) => (call as Job).order)));
-  return { clock, deadlines, source, manager, pending, dispatcher, places, events, items, submit, sent };
+  return { clock, timers, source, manager, pending, dispatcher, places, events, items, submit, sent };
 }
 
 const states = (items: readonly TestJob[]): string[] => items.map(({ job }) => job.state);
@@ -187,18 +187,18 @@ describe('S1 a batch', () => {
   });
 
   test('S22 leaves no timer when there is nothing left to wait for', async () => {
-    const { clock, deadlines, submit, source } = setup();
+    const { clock, timers, submit, source } = setup();
     const [item] = submit(1);
     await clock.flush();
     expect(clock.keepsAlive).toBe(true);
     item.job.cancel(undefined);
     await clock.flush();
-    expect([deadlines.size, clock.timers]).toEqual([0, 0]);
+    expect([timers.size, clock.timers]).toEqual([0, 0]);
     submit(3);
     await clock.flush();
     source.pools[0].finish();
     await clock.flush();
-    expect([deadlines.size, clock.timers]).toEqual([0, 0]);
+    expect([timers.size, clock.timers]).toEqual([0, 0]);
   });
 });
 
@@ -501,12 +501,12 @@ describe('S33 pools that tell how busy they are', () => {
     submit(3);
     await clock.flush();
     const [first, second] = source.pools as FakeLoadedExecutor[];
-    dispatcher.fruitlessLeases = 2; // The first item stays.
+    dispatcher.leasesWithoutProgress = 2; // The first item stays.
     source.loans[0].loan.expireSoftly();
     await clock.flush();
     Object.assign(first, { workersUp: 0, left: { calls: 1, workMs: Infinity, ageMs: 1 } });
     second.idleWorkers = 1;
-    dispatcher.look();
+    dispatcher.schedule();
     await clock.flush();
     expect(sent()).toEqual([[0, 1, 2], [1, 2], [0]]);
     second.finish();
@@ -769,7 +769,7 @@ describe('S19 S20 stopping', () => {
   });
 
   test('cancelling takes back what is not begun, drops what runs, leaves the line, and its lease drains', async () => {
-    const { clock, source, dispatcher, deadlines, pending, submit } = setup({
+    const { clock, source, dispatcher, timers, pending, submit } = setup({
       workers: 1,
       maxConcurrentBatches: 2,
     });
@@ -786,7 +786,7 @@ describe('S19 S20 stopping', () => {
     await clock.flush();
     source.pools[0].finish();
     await clock.flush();
-    expect([source.free.length, dispatcher.batchesInFlight, deadlines.size]).toEqual([1, 0, 0]);
+    expect([source.free.length, dispatcher.batchesInFlight, timers.size]).toEqual([1, 0, 0]);
   });
 });
 
@@ -822,7 +822,7 @@ test('S27 S32 every item settles once, in order it begins, and every lease goes 
       fc.constantFrom(5, 1000),
       fc.array(act, { maxLength: 60 }),
       async (pools, workers, dispatch, maxBatchSize, acts) => {
-        const { clock, deadlines, source, dispatcher, pending, items, submit } = setup({
+        const { clock, timers, source, dispatcher, pending, items, submit } = setup({
           pools,
           workers,
           dispatch,
@@ -879,7 +879,7 @@ test('S27 S32 every item settles once, in order it begins, and every lease goes 
         }
         await clock.flush();
         expect(items.filter(({ job }) => !job.hasSettled)).toEqual([]);
-        expect([source.free.length, dispatcher.batchesInFlight, deadlines.size, clock.timers]).toEqual([
+        expect([source.free.length, dispatcher.batchesInFlight, timers.size, clock.timers]).toEqual([
           pools,
           0,
           0,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { WorkerPool } from '../../../src/executor/pool.ts';
+import { WorkerPool } from '../../../src/executor/worker-pool.ts';
 import { WorkGrinder } from '../../../src/grinder/grinder.ts';
 import type { ExecutorCreateOptions } from '../../../src/executor/executor.ts';
-import { BrokenExecutorError } from '../../../src/ground/errors.ts';
+import { BrokenExecutorError } from '../../../src/core/errors.ts';
 import type { WorkFuture } from '../../../src/job/future.ts';
-import type { ExecutorLease } from '../../../src/lease/lease.ts';
+import type { ExecutorLease } from '../../../src/lease/executor-lease.ts';
 import { LeasedExecutorManager } from '../../../src/lease/manager.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { type FakeExecutor, FakePools } from '../../support/fake-executor.ts';

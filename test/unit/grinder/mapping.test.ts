@@ -3,7 +3,7 @@ import { EventEmitter, getEventListeners } from 'node:events';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { MapSettings } from '../../../src/grinder/map-options.ts';
 import { Mapping } from '../../../src/grinder/mapping.ts';
-import { CancelledError } from '../../../src/ground/errors.ts';
+import { CancelledError } from '../../../src/core/errors.ts';
 import { Deferred } from '../../support/deferred.ts';
 import { CountingSource, FakeOwner, plain, Reader, settled } from '../../support/mapping.ts';
 import { rejectionOf } from '../../support/test-jobs.ts';

@@ -5,9 +5,9 @@ import {
   batchesWorth,
   batchSize,
   dueInMs,
-  joiners,
+  joinCapacity,
   type Queue,
-  spreadInMs,
+  rebalanceDelayMs,
 } from '../../../src/grinder/policy.ts';
 
 const limits: fc.Arbitrary<BatchingLimits> = fc
@@ -22,7 +22,7 @@ const limits: fc.Arbitrary<BatchingLimits> = fc
 const queue: fc.Arbitrary<Queue> = fc.record({
   size: fc.nat(300),
   oldestAgeMs: fc.double({ min: 0, max: 2e6, noNaN: true }),
-  hasGivenBack: fc.boolean(),
+  hasRequeued: fc.boolean(),
   draining: fc.boolean(),
 });
 
@@ -32,7 +32,7 @@ const byThreshold: BatchingLimits = {
   maxBatchSize: 1000,
   dispatch: 'threshold',
 };
-const waiting: Queue = { size: 1, oldestAgeMs: 0, hasGivenBack: false, draining: false };
+const waiting: Queue = { size: 1, oldestAgeMs: 0, hasRequeued: false, draining: false };
 
 describe('S1 when a batch is due', () => {
   test('is by count or by age, never earlier (property)', () => {
@@ -43,7 +43,7 @@ describe('S1 when a batch is due', () => {
           now.size > 0 &&
           (now.size >= by.batchSizeThreshold ||
             now.oldestAgeMs >= by.maxWaitMs ||
-            now.hasGivenBack ||
+            now.hasRequeued ||
             now.draining ||
             by.dispatch === 'natural');
         expect(ms === 0).toBe(isDue);
@@ -76,7 +76,7 @@ describe('S1 when a batch is due', () => {
   });
 
   test('S4 S19 S6 is at once with items given back, while draining, and in natural dispatch', () => {
-    expect(dueInMs({ ...waiting, hasGivenBack: true }, byThreshold)).toBe(0);
+    expect(dueInMs({ ...waiting, hasRequeued: true }, byThreshold)).toBe(0);
     expect(dueInMs({ ...waiting, draining: true }, byThreshold)).toBe(0);
     expect(dueInMs(waiting, { ...byThreshold, dispatch: 'natural' })).toBe(0);
   });
@@ -84,7 +84,7 @@ describe('S1 when a batch is due', () => {
   test('is never without items', () => {
     expect(
       dueInMs(
-        { ...waiting, size: 0, hasGivenBack: true, draining: true },
+        { ...waiting, size: 0, hasRequeued: true, draining: true },
         { ...byThreshold, dispatch: 'natural' },
       ),
     ).toBe(Infinity);
@@ -150,7 +150,7 @@ describe('S33 what joins an open batch', () => {
   test('is something, not more than waits, and not more than the batch may take (property)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), open, limits, (items, batch, by) => {
-        const size = joiners(items, batch, by);
+        const size = joinCapacity(items, batch, by);
         expect(Number.isInteger(size)).toBe(true);
         expect(size).toBeLessThanOrEqual(items);
         expect(batch.taken + size).toBeLessThanOrEqual(Math.max(by.maxBatchSize, batch.taken));
@@ -162,7 +162,7 @@ describe('S33 what joins an open batch', () => {
   test('is a fair share for each worker without work, and what a message is worth if so much waits (property)', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 500 }), open, limits, (items, batch, by) => {
-        const size = joiners(items, batch, by);
+        const size = joinCapacity(items, batch, by);
         fc.pre(batch.taken + size < by.maxBatchSize);
         expect(size * batch.idleOfAll).toBeGreaterThanOrEqual(items * batch.idle);
         expect(size).toBeGreaterThanOrEqual(Math.min(items, batch.worthMessage));
@@ -181,7 +181,11 @@ describe('S33 what joins an open batch', () => {
           let idleOfAll = batches.reduce((sum, { idle }) => sum + idle, 0);
           let waiting = items;
           for (const batch of batches) {
-            waiting -= joiners(waiting, { ...batch, taken: 0, idleOfAll }, { ...by, maxBatchSize: Infinity });
+            waiting -= joinCapacity(
+              waiting,
+              { ...batch, taken: 0, idleOfAll },
+              { ...by, maxBatchSize: Infinity },
+            );
             idleOfAll -= batch.idle;
           }
           expect(waiting).toBe(0);
@@ -192,11 +196,11 @@ describe('S33 what joins an open batch', () => {
 
   test('is never one by one while more wait', () => {
     const one = { taken: 20, idle: 1, idleOfAll: 1, worthMessage: 1 };
-    expect(joiners(25, one, byThreshold)).toBe(25);
-    expect(joiners(25, { ...one, idleOfAll: 5 }, byThreshold)).toBe(5);
-    expect(joiners(25, { ...one, idleOfAll: 5, worthMessage: 12 }, byThreshold)).toBe(12);
-    expect(joiners(25, { ...one, taken: 990 }, byThreshold)).toBe(10);
-    expect(joiners(25, { ...one, taken: 1000 }, byThreshold)).toBe(0);
+    expect(joinCapacity(25, one, byThreshold)).toBe(25);
+    expect(joinCapacity(25, { ...one, idleOfAll: 5 }, byThreshold)).toBe(5);
+    expect(joinCapacity(25, { ...one, idleOfAll: 5, worthMessage: 12 }, byThreshold)).toBe(12);
+    expect(joinCapacity(25, { ...one, taken: 990 }, byThreshold)).toBe(10);
+    expect(joinCapacity(25, { ...one, taken: 1000 }, byThreshold)).toBe(0);
   });
 });
 
@@ -227,7 +231,7 @@ describe('S6 when a free pool takes over a part', () => {
         fc.boolean(),
         limits,
         (newestAgeMs, isDue, by) => {
-          const ms = spreadInMs(newestAgeMs, isDue, by);
+          const ms = rebalanceDelayMs(newestAgeMs, isDue, by);
           expect(ms === 0).toBe(isDue || by.dispatch === 'natural' || newestAgeMs >= by.maxWaitMs);
           expect(ms).toBeGreaterThanOrEqual(0);
           expect(ms).toBeLessThanOrEqual(by.maxWaitMs);
@@ -237,7 +241,7 @@ describe('S6 when a free pool takes over a part', () => {
   });
 
   test('is counted from its acceptance', () => {
-    expect(spreadInMs(4, false, byThreshold)).toBe(6);
-    expect(spreadInMs(10, false, byThreshold)).toBe(0);
+    expect(rebalanceDelayMs(4, false, byThreshold)).toBe(6);
+    expect(rebalanceDelayMs(10, false, byThreshold)).toBe(0);
   });
 });

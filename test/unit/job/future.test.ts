@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { CancelledError } from '../../../src/ground/errors.ts';
+import { CancelledError } from '../../../src/core/errors.ts';
 import { futureOf } from '../../../src/job/future.ts';
 import type { SubmitOptions } from '../../../src/job/submit-options.ts';
 import { newJob } from '../../support/test-jobs.ts';

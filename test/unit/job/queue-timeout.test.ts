@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { Deadlines } from '../../../src/ground/deadline.ts';
+import { TimerQueue } from '../../../src/core/timer-queue.ts';
 import { QueueTimeouts } from '../../../src/job/queue-timeout.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { newJob, rejectionOf, TestKeeper } from '../../support/test-jobs.ts';
 
 function setup() {
   const clock = new FakeClock();
-  const deadlines = new Deadlines(clock);
-  const timeouts = new QueueTimeouts(clock, deadlines);
+  const timers = new TimerQueue(clock);
+  const timeouts = new QueueTimeouts(clock, timers);
   const keeper = new TestKeeper();
   const accept = (queueTimeoutSeconds?: number) => {
     const made = newJob({
@@ -19,12 +19,12 @@ function setup() {
     timeouts.watch(made.job);
     return made;
   };
-  return { clock, deadlines, timeouts, keeper, accept };
+  return { clock, timers, timeouts, keeper, accept };
 }
 
 describe('N3 a job with queueTimeoutSeconds', () => {
   test('that is still waiting after that long fails, and is out of its list', async () => {
-    const { clock, keeper, accept, deadlines } = setup();
+    const { clock, keeper, accept, timers } = setup();
     const { job, promise } = accept(2);
     await clock.advance(1999);
     expect(job.hasSettled).toBe(false);
@@ -36,7 +36,7 @@ describe('N3 a job with queueTimeoutSeconds', () => {
       taskName: 'resize',
       message: 'no worker began the job within 2 s',
     });
-    expect([keeper.list.size, deadlines.size]).toEqual([0, 0]);
+    expect([keeper.list.size, timers.size]).toEqual([0, 0]);
   });
 
   test('counts from its acceptance, and is never ended early', async () => {
@@ -50,25 +50,25 @@ describe('N3 a job with queueTimeoutSeconds', () => {
   });
 
   test('that a worker has begun was in time, however long it runs', async () => {
-    const { clock, keeper, accept, deadlines } = setup();
+    const { clock, keeper, accept, timers } = setup();
     const { job, promise } = accept(1);
     keeper.isWilling = false;
     await clock.advance(5000);
     expect(job.hasSettled).toBe(false);
     job.fulfil('in time');
     expect(await promise).toBe('in time');
-    expect(deadlines.size).toBe(0);
+    expect(timers.size).toBe(0);
   });
 
   test('that was with an executor when that was over, and comes back, fails at once', async () => {
     const { clock, timeouts, keeper, accept } = setup();
     const { job, promise } = accept(1);
-    timeouts.waitsAgain(job);
+    timeouts.requeued(job);
     expect(job.hasSettled).toBe(false);
     keeper.isWilling = false;
     await clock.advance(1000);
     keeper.isWilling = true;
-    timeouts.waitsAgain(job);
+    timeouts.requeued(job);
     expect(await rejectionOf(promise)).toMatchObject({ name: 'TimeoutError', phase: 'queue' });
     expect(keeper.list.size).toBe(0);
   });
@@ -96,9 +96,9 @@ describe('N3 a job with queueTimeoutSeconds', () => {
   });
 
   test('is nobody without one', () => {
-    const { deadlines, timeouts, accept } = setup();
+    const { timers, timeouts, accept } = setup();
     const { job } = accept();
-    expect(deadlines.size).toBe(0);
+    expect(timers.size).toBe(0);
     expect(() => timeouts.forget(job)).not.toThrow();
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { NotStartedError, TaskReferenceError } from '../../../src/ground/errors.ts';
+import { NotStartedError, TaskReferenceError } from '../../../src/core/errors.ts';
 import { refusedCall } from '../../../src/job/refused-call.ts';
 
 const hostile = new Proxy(

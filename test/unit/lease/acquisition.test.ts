@@ -1,28 +1,28 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { Deadlines } from '../../../src/ground/deadline.ts';
-import { silentLogger } from '../../../src/ground/logger.ts';
+import { TimerQueue } from '../../../src/core/timer-queue.ts';
+import { silentLogger } from '../../../src/core/logger.ts';
 import { QueueTimeouts } from '../../../src/job/queue-timeout.ts';
 import { type AcquireOptions, readAcquireOptions } from '../../../src/lease/acquire-options.ts';
 import { Acquisition } from '../../../src/lease/acquisition.ts';
-import { ExecutorLease } from '../../../src/lease/lease.ts';
-import type { LoanRequest, LoanSource } from '../../../src/lease/lender.ts';
-import { Loan } from '../../../src/lease/loan.ts';
+import { ExecutorLease } from '../../../src/lease/executor-lease.ts';
+import type { LeaseRequest, LeaseSource } from '../../../src/lease/lease-broker.ts';
+import { Lease } from '../../../src/lease/lease.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
 import { FakeExecutor } from '../../support/fake-executor.ts';
 
 /** Lends when it may, and keeps those who wait. */
-class FakeLender implements LoanSource {
+class FakeLender implements LeaseSource {
   canLend = false;
   refusal: Error | undefined;
-  readonly waiting = new Set<LoanRequest>();
+  readonly waiting = new Set<LeaseRequest>();
   ended = 0;
 
   hasIdlePool(): boolean {
     return this.canLend;
   }
 
-  borrow(request: LoanRequest): () => void {
+  acquire(request: LeaseRequest): () => void {
     if (this.refusal !== undefined) request.refused(this.refusal);
     else if (this.canLend) request.granted(this.lend(request));
     else this.waiting.add(request);
@@ -42,7 +42,7 @@ class FakeLender implements LoanSource {
     request.granted(this.lend(request));
   }
 
-  lend({ leaseMs, owner }: LoanRequest): Loan {
+  lend({ leaseMs, owner }: LeaseRequest): Lease {
     const terms = {
       id: 'pool-1-lease-1',
       owner,
@@ -52,16 +52,16 @@ class FakeLender implements LoanSource {
       softExpiresAtMs: 1e9,
       hardExpiresAtMs: 1e9,
     };
-    return new Loan(terms, new FakeExecutor(), { loanEnded: () => void this.ended++ });
+    return new Lease(terms, new FakeExecutor(), { leaseEnded: () => void this.ended++ });
   }
 }
 
 function setup() {
   const clock = new FakeClock();
-  const deadlines = new Deadlines(clock);
+  const timers = new TimerQueue(clock);
   const lender = new FakeLender();
-  const queueTimeouts = new QueueTimeouts(clock, deadlines);
-  const tools = { clock, deadlines, lender, logger: silentLogger, queueTimeouts };
+  const queueTimeouts = new QueueTimeouts(clock, timers);
+  const tools = { clock, timers, lender, logger: silentLogger, queueTimeouts };
   const acquire = (options: AcquireOptions = {}) => {
     const watch = { lease: undefined as ExecutorLease | undefined, error: undefined as any, answers: 0 };
     new Acquisition(
@@ -78,7 +78,7 @@ function setup() {
     ).begin();
     return watch;
   };
-  return { clock, deadlines, lender, acquire };
+  return { clock, timers, lender, acquire };
 }
 
 /** An acquisition that waits, with a signal. */
@@ -96,13 +96,13 @@ function waiting(options: AcquireOptions = {}) {
 
 describe('M2 acquire()', () => {
   test('gives a lease at once while a pool may be had', () => {
-    const { lender, acquire, deadlines } = setup();
+    const { lender, acquire, timers } = setup();
     lender.canLend = true;
     const { lease, answers } = acquire({ owner: 'me', leaseSeconds: 7, wait: false, timeoutSeconds: 0 });
     expect(lease).toBeInstanceOf(ExecutorLease);
     expect([lease?.owner, lease?.leaseSeconds, lease?.active, answers]).toEqual(['me', 7, true, 1]);
     void lease?.release();
-    expect(deadlines.size).toBe(0);
+    expect(timers.size).toBe(0);
   });
 
   test('takes the length of the lease from the manager when it names none', () => {
@@ -112,14 +112,14 @@ describe('M2 acquire()', () => {
   });
 
   test('waits until it is served, and leaves nothing behind then', async () => {
-    const { clock, deadlines, lender, watch, listeners, controller } = waiting();
-    expect([watch.answers, lender.waiting.size, listeners(), deadlines.size]).toEqual([0, 1, 1, 1]);
+    const { clock, timers, lender, watch, listeners, controller } = waiting();
+    expect([watch.answers, lender.waiting.size, listeners(), timers.size]).toEqual([0, 1, 1, 1]);
     lender.serve();
     expect(watch.lease?.active).toBe(true);
     expect(listeners()).toBe(0);
     controller.abort();
     await clock.advance(60_000);
-    expect(deadlines.size).toBe(0);
+    expect(timers.size).toBe(0);
     expect([watch.answers, watch.lease?.active, lender.ended]).toEqual([1, true, 0]);
   });
 
@@ -172,7 +172,7 @@ describe('M2 acquire()', () => {
   });
 
   test('S28 with a signal that throws never stands in line', () => {
-    const { lender, acquire, deadlines } = setup();
+    const { lender, acquire, timers } = setup();
     const { signal } = new AbortController();
     signal.addEventListener = () => {
       throw new Error('no listeners here');
@@ -180,7 +180,7 @@ describe('M2 acquire()', () => {
     for (const canLend of [false, true]) {
       lender.canLend = canLend;
       expect(() => acquire({ signal, timeoutSeconds: 10 })).toThrow('no listeners here');
-      expect([lender.waiting.size, deadlines.size]).toEqual([0, 0]);
+      expect([lender.waiting.size, timers.size]).toEqual([0, 0]);
     }
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LeaseExpiredError, NotStartedError } from '../../../src/ground/errors.ts';
+import { LeaseExpiredError, NotStartedError } from '../../../src/core/errors.ts';
 import { endedByExpiry, expiryOf, notBegunBecause } from '../../../src/lease/expiry.ts';
 import { newJob } from '../../support/test-jobs.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { Deadlines } from '../../../src/ground/deadline.ts';
-import { LeaseExpiredError } from '../../../src/ground/errors.ts';
+import { TimerQueue } from '../../../src/core/timer-queue.ts';
+import { LeaseExpiredError } from '../../../src/core/errors.ts';
 import { QueueTimeouts } from '../../../src/job/queue-timeout.ts';
 import { AcquiredAt } from '../../../src/lease/acquired-at.ts';
-import { ExecutorLease } from '../../../src/lease/lease.ts';
-import { Loan } from '../../../src/lease/loan.ts';
+import { ExecutorLease } from '../../../src/lease/executor-lease.ts';
+import { Lease } from '../../../src/lease/lease.ts';
 import { untilAfterCollection } from '../../support/collected.ts';
 import { keepingLogger } from '../../support/executor-options.ts';
 import { FakeClock } from '../../support/fake-clock.ts';
@@ -15,7 +15,7 @@ const collected = 'a lease was garbage collected without having been released';
 
 function setup() {
   const clock = new FakeClock();
-  const deadlines = new Deadlines(clock);
+  const timers = new TimerQueue(clock);
   const { logger, entries } = keepingLogger();
   const executor = new FakeExecutor();
   let ended = 0;
@@ -29,10 +29,10 @@ function setup() {
     softExpiresAtMs: leasedAtMs + 60_000,
     hardExpiresAtMs: leasedAtMs + 60_000,
   };
-  const loan = new Loan(terms, executor, { loanEnded: () => void ended++ });
-  const tools = { clock, deadlines, logger, queueTimeouts: new QueueTimeouts(clock, deadlines) };
+  const loan = new Lease(terms, executor, { leaseEnded: () => void ended++ });
+  const tools = { clock, timers, logger, queueTimeouts: new QueueTimeouts(clock, timers) };
   const acquire = (): ExecutorLease => ExecutorLease.over(loan, tools, new AcquiredAt(acquire));
-  return { clock, deadlines, entries, loan, acquire, ended: () => ended };
+  return { clock, timers, entries, loan, acquire, ended: () => ended };
 }
 
 const fields = {
@@ -54,12 +54,12 @@ describe('M4 a lease that is not released', () => {
   });
 
   test('and is garbage collected is logged, and its pool comes back', async () => {
-    const { clock, deadlines, acquire, entries, ended } = setup();
+    const { clock, timers, acquire, entries, ended } = setup();
     acquire();
     await clock.advance(1_000);
     await untilAfterCollection(() => entries.length > 0, 'the forgotten lease is noticed');
     expect(entries).toEqual([['warn', collected, fields]]);
-    expect([ended(), deadlines.size]).toEqual([1, 0]);
+    expect([ended(), timers.size]).toEqual([1, 0]);
   });
 
   test('and is garbage collected aborts its signal, which somebody may still have', async () => {
@@ -101,7 +101,7 @@ describe('M4 a lease that is not released', () => {
     await clock.advance(1_000);
     await untilAfterCollection(() => true, '');
     const job = lease.run({ module: 'file:///tasks.js', name: 'task' }).catch((error: unknown) => error);
-    loan.lose(new LeaseExpiredError('revoked'));
+    loan.invalidate(new LeaseExpiredError('revoked'));
     expect([lease.signal.aborted, await job]).toEqual([true, expect.any(LeaseExpiredError)]);
     expect(entries).toEqual([]);
   });
@@ -116,11 +116,11 @@ describe('M4 a lease that is not released', () => {
 });
 
 test('M4 a lease that is released in time is not logged, and leaves no timer', async () => {
-  const { clock, deadlines, loan, acquire, entries, ended } = setup();
+  const { clock, timers, loan, acquire, entries, ended } = setup();
   const lease = acquire();
   expect(clock.keepsAlive).toBe(false);
   await lease.release();
   loan.expireSoftly();
   await clock.advance(60_000);
-  expect([entries, ended(), deadlines.size]).toEqual([[], 1, 0]);
+  expect([entries, ended(), timers.size]).toEqual([[], 1, 0]);
 });

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { SHARE_ENV } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { NotCloneableError, UnsupportedBackendError } from '../../../src/ground/errors.ts';
+import { NotCloneableError, UnsupportedBackendError } from '../../../src/core/errors.ts';
 import { readManagerOptions } from '../../../src/lease/manager-options.ts';
 
 const wrongType = { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Loan } from '../../../src/lease/loan.ts';
+import { Lease } from '../../../src/lease/lease.ts';
 import { leaseStats } from '../../../src/lease/stats.ts';
 import { FakeExecutor } from '../../support/fake-executor.ts';
 import { newJobs } from '../../support/test-jobs.ts';
@@ -15,14 +15,14 @@ function setup() {
     softExpiresAtMs: 11_000,
     hardExpiresAtMs: 16_000,
   };
-  const loan = new Loan(terms, executor, { loanEnded: () => {} });
+  const loan = new Lease(terms, executor, { leaseEnded: () => {} });
   loan.holder = {
     jobOutcome() {},
-    jobWithdrawn() {},
+    jobCancelled() {},
     workerFreed() {},
-    loanIdle() {},
-    loanExpired() {},
-    loanLost() {},
+    leaseIdle() {},
+    leaseExpired() {},
+    leaseInvalidated() {},
   };
   return { loan, executor };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { TaskReferenceError } from '../../../src/ground/errors.ts';
+import { TaskReferenceError } from '../../../src/core/errors.ts';
 import { defineTasks } from '../../../src/task/define.ts';
 import { importTasks } from '../../../src/task/import.ts';
 import type { AnyFunction } from '../../../src/task/reference.ts';

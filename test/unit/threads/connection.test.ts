@@ -1,10 +1,10 @@
 import { BroadcastChannel, type MessagePort } from 'node:worker_threads';
 import { setImmediate } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
-import { NotCloneableError } from '../../../src/ground/errors.ts';
+import { NotCloneableError } from '../../../src/core/errors.ts';
 import { Connection } from '../../../src/threads/connection.ts';
-import type { Frame } from '../../../src/wire/mail.ts';
-import type { Hello, ThreadReply, ThreadRequest } from '../../../src/wire/thread-frame.ts';
+import type { Envelope } from '../../../src/wire/reliable-channel.ts';
+import type { Handshake, ThreadReply, ThreadRequest } from '../../../src/wire/thread-frame.ts';
 
 let names = 0;
 
@@ -12,7 +12,9 @@ let names = 0;
 async function connect() {
   const id = `connection test ${++names}`;
   const channel = new BroadcastChannel(id);
-  const hello = new Promise<Hello>((resolve) => (channel.onmessage = ({ data }) => resolve(data as Hello)));
+  const hello = new Promise<Handshake>(
+    (resolve) => (channel.onmessage = ({ data }) => resolve(data as Handshake)),
+  );
   const state = new SharedArrayBuffer(8);
   const connection = new Connection({ leasepool: 'grinder/1', id, threadId: -1, pid: process.pid, state });
   onTestFinished(() => connection.close());
@@ -27,13 +29,13 @@ class Owner {
 
   constructor(port: MessagePort) {
     this.#port = port;
-    port.on('message', (frame: Frame<ThreadRequest> | undefined) => {
+    port.on('message', (frame: Envelope<ThreadRequest> | undefined) => {
       if (frame !== undefined) this.frames.push([...frame.items]);
     });
   }
 
   reply(...items: ThreadReply[]): void {
-    this.#port.postMessage({ arrived: this.frames.length, unreadable: undefined, items });
+    this.#port.postMessage({ received: this.frames.length, unreadable: undefined, items });
   }
 }
 
@@ -53,7 +55,7 @@ function submit(connection: Connection, ...args: unknown[]) {
     submittedAtMs: 0,
     ...options,
   });
-  return connection.ask<unknown>(request, undefined, 'resize');
+  return connection.request<unknown>(request, undefined, 'resize');
 }
 
 test('S18 what is asked in one turn travels together, copied as it is when it leaves', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { NotCloneableError } from '../../../src/ground/errors.ts';
-import { blame, notCloneable } from '../../../src/wire/cloneable.ts';
+import { NotCloneableError } from '../../../src/core/errors.ts';
+import { findUncloneablePart, notCloneable } from '../../../src/wire/cloneable.ts';
 import { toBytes } from '../../../src/wire/serialize.ts';
 
 const bad = (): void => {};
@@ -12,7 +12,7 @@ describe('S30 the part that cannot be copied', () => {
       fc.property(
         fc.anything({ withMap: true, withSet: true, withDate: true, withTypedArray: true }),
         (value) => {
-          expect(blame('it', value)).toBeUndefined();
+          expect(findUncloneablePart('it', value)).toBeUndefined();
         },
       ),
     );
@@ -31,7 +31,7 @@ describe('S30 the part that cannot be copied', () => {
           } else value = { before: 'fine', [step]: value, later: bad };
         }
         const expected = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('');
-        const found = blame('root', value);
+        const found = findUncloneablePart('root', value);
         // Of several, the first in the order of the keys; "before" is fine, and "later" comes after.
         if (!path.includes('before') && !path.includes('later')) expect(found).toBe(`root${expected}`);
         else expect(found).toMatch(/^root/);
@@ -63,7 +63,7 @@ describe('S30 the part that cannot be copied', () => {
     [Symbol('x'), 'it'],
     [{ inner: { nested: new WeakMap() } }, 'it.inner.nested'],
   ])('%o is blamed as %s', (value, path) => {
-    expect(blame('it', value)).toBe(path);
+    expect(findUncloneablePart('it', value)).toBe(path);
   });
 
   test('is found where the value leads back to itself', () => {
@@ -78,17 +78,17 @@ describe('S30 the part that cannot be copied', () => {
     }
     const root = new Node(undefined);
     root.children = [new Node(root), new Node(root, bad)];
-    expect(blame('it', { root, again: root })).toBe('it.root.children[1].onChange');
-    expect(blame('it', new Map([['key', root]]))).toBe('it.get(key).children[1].onChange');
+    expect(findUncloneablePart('it', { root, again: root })).toBe('it.root.children[1].onChange');
+    expect(findUncloneablePart('it', new Map([['key', root]]))).toBe('it.get(key).children[1].onChange');
   });
 
   test('is none of an error, which travels in a way of its own', () => {
     const error = Object.assign(new Error('fine', { cause: bad }), { bad });
-    expect(blame('it', { error, bad })).toBe('it.bad');
+    expect(findUncloneablePart('it', { error, bad })).toBe('it.bad');
   });
 
   test('is named as a property where it stands beside the elements of an array', () => {
-    expect(blame('it', Object.assign([1], { bad }))).toBe('it.bad');
+    expect(findUncloneablePart('it', Object.assign([1], { bad }))).toBe('it.bad');
   });
 
   test('may be a getter that throws', () => {
@@ -98,18 +98,18 @@ describe('S30 the part that cannot be copied', () => {
         throw new Error('trap');
       },
     };
-    expect(blame('it', { value })).toBe('it.value.broken');
+    expect(findUncloneablePart('it', { value })).toBe('it.value.broken');
   });
 
   test('is the whole when it is too deep to name one part', () => {
     let deep: unknown = bad;
     for (let depth = 0; depth < 200; depth++) deep = { deep };
-    expect(blame('it', deep)).toBe('it');
+    expect(findUncloneablePart('it', deep)).toBe('it');
   });
 
   test('is the whole when it cannot be looked into', () => {
     const proxy = new Proxy({}, { ownKeys: () => bad() as never, getPrototypeOf: () => bad() as never });
-    expect(blame('it', proxy)).toBe('it');
+    expect(findUncloneablePart('it', proxy)).toBe('it');
   });
 
   test('in a class instance whose parts are fine, a private function is not seen, and the whole travels', () => {
@@ -119,13 +119,13 @@ describe('S30 the part that cannot be copied', () => {
         this.#callback();
       }
     }
-    expect(blame('it', new Private())).toBeUndefined();
+    expect(findUncloneablePart('it', new Private())).toBeUndefined();
   });
 
   test('M8 depends on the way of copying', () => {
     const value = { shared: new SharedArrayBuffer(8), view: new Uint8Array(2) };
-    expect(blame('it', value)).toBeUndefined();
-    expect(blame('it', value, (part) => void toBytes(part))).toBe('it.shared');
+    expect(findUncloneablePart('it', value)).toBeUndefined();
+    expect(findUncloneablePart('it', value, (part) => void toBytes(part))).toBe('it.shared');
   });
 });
 

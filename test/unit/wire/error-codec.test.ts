@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import * as own from '../../../src/ground/errors.ts';
+import * as own from '../../../src/core/errors.ts';
 import { cloneWithErrors, decodeThrow, encodeErrors, encodeThrow } from '../../../src/wire/error-codec.ts';
 import { type EncodedThrow, reviveErrors } from '../../../src/wire/error-envelope.ts';
 import { fromBytes, toBytes } from '../../../src/wire/serialize.ts';

@@ -9,7 +9,7 @@ const answers = { first: 0, values: [1, { deep: [2] }], trees: undefined, failed
 describe('a frame in bytes', () => {
   test('is read as it was written', () => {
     const failed = [{ offset: 0, thrown: encodeThrow(new Error('it')) }];
-    for (const frame of [answers, { ...answers, failed }, { resendFrom: 3 }])
+    for (const frame of [answers, { ...answers, failed }, { nackResultsFrom: 3 }])
       expect(fromBytes(frameToBytes(frame))).toEqual(frame);
   });
 
@@ -25,8 +25,8 @@ describe('a frame in bytes', () => {
       arity: 1,
       args: [[list]],
       trees: undefined,
-      copies: undefined,
-      timed: undefined,
+      repeatedArgs: undefined,
+      hasTimeout: undefined,
       beginBefore: undefined,
     };
     const frames = [

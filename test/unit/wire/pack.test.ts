@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { CallFrame } from '../../../src/wire/frame.ts';
 import { packCalls, type PackedCall, TaskNumbers } from '../../../src/wire/pack.ts';
 import type { ResolvedTask } from '../../../src/wire/reference.ts';
-import { unpackTrees } from '../../../src/wire/trees.ts';
+import { unpackTrees } from '../../../src/wire/shape-encoding.ts';
 
 const tasks: ResolvedTask[] = ['a', 'b', 'c', 'd'].map((name) => ({
   kind: 'reference',
@@ -42,7 +42,7 @@ function reader() {
       return {
         task: known[typeof frame.tasks === 'number' ? frame.tasks : frame.tasks[offset]],
         args,
-        isTimed: frame.timed?.includes(offset) === true,
+        isTimed: frame.hasTimeout?.includes(offset) === true,
         beginBeforeMs: before < 0 ? undefined : frame.beginBefore![before + 1],
       };
     });
@@ -154,7 +154,7 @@ describe('N11 an object given to two calls', () => {
       0,
       new TaskNumbers(),
     );
-    expect(frame.copies).toEqual([3, 4]);
+    expect(frame.repeatedArgs).toEqual([3, 4]);
     expect(frame.args.filter((arg) => arg === shared)).toHaveLength(3);
   });
 
@@ -162,7 +162,7 @@ describe('N11 an object given to two calls', () => {
     const config = { retries: [1, 2] };
     const calls = [1, 2, 3].map((value) => call(tasks[0], [value, config]));
     const frame = pack([...calls, call(tasks[0], [4, shared])], 0, new TaskNumbers());
-    expect(frame.copies).toBeUndefined();
+    expect(frame.repeatedArgs).toBeUndefined();
     const [first, second] = reader()(structuredClone(frame)).map(({ args }) => args[1]);
     expect(first).toEqual(config);
     expect(first).not.toBe(second);
@@ -176,19 +176,19 @@ describe('N11 an object given to two calls', () => {
       0,
       new TaskNumbers(),
     );
-    expect(frame.copies).toEqual([1, 2]);
+    expect(frame.repeatedArgs).toEqual([1, 2]);
   });
 
   test('stays one for a call that gets it twice', () => {
     const twice = [call(tasks[0], [shared, shared]), call(tasks[0], [1, 2])];
-    expect(pack(twice, 0, new TaskNumbers()).copies).toBeUndefined();
+    expect(pack(twice, 0, new TaskNumbers()).repeatedArgs).toBeUndefined();
   });
 
   test('needs no copy in a frame of its own, and values are no objects', () => {
     const numbers = new TaskNumbers();
     pack([call(tasks[0], [shared])], 0, numbers);
-    expect(pack([call(tasks[0], [shared])], 1, numbers).copies).toBeUndefined();
+    expect(pack([call(tasks[0], [shared])], 1, numbers).repeatedArgs).toBeUndefined();
     const values = [null, 'text', 5, undefined, 10n];
-    expect(pack([call(tasks[0], values), call(tasks[0], values)], 0, numbers).copies).toBeUndefined();
+    expect(pack([call(tasks[0], values), call(tasks[0], values)], 0, numbers).repeatedArgs).toBeUndefined();
   });
 });

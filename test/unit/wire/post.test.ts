@@ -1,8 +1,8 @@
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import { decodeThrow, encodeErrors, encodeThrow } from '../../../src/wire/error-codec.ts';
-import type { AnswerFrame, CallFrame } from '../../../src/wire/frame.ts';
-import { bootToPost, postFrame, postItems, received } from '../../../src/wire/post.ts';
+import type { ResultFrame, CallFrame } from '../../../src/wire/frame.ts';
+import { initToPost, postFrame, postItems, received } from '../../../src/wire/post.ts';
 
 /** What arrives at the other end of a channel. */
 function posted<T extends object>(post: (port: MessageChannel['port1']) => void): T {
@@ -24,12 +24,12 @@ const callFrame = (args: readonly unknown[]): CallFrame => ({
   arity: 1,
   args,
   trees: undefined,
-  copies: undefined,
-  timed: undefined,
+  repeatedArgs: undefined,
+  hasTimeout: undefined,
   beginBefore: undefined,
 });
 
-const answerFrame = (values: readonly unknown[], failed?: AnswerFrame['failed']): AnswerFrame => ({
+const answerFrame = (values: readonly unknown[], failed?: ResultFrame['failed']): ResultFrame => ({
   first: 0,
   values,
   trees: undefined,
@@ -61,7 +61,7 @@ describe('S38 a Buffer that is posted arrives as one, with its own bytes', () =>
       { offset: 2, thrown: encodeThrow(Object.assign(new Error('it'), { body: [Buffer.from('field')] })) },
     ];
     const values = [Buffer.from('result'), undefined, undefined];
-    const frame = posted<AnswerFrame>((port) => postFrame(port, answerFrame(values, failed), []));
+    const frame = posted<ResultFrame>((port) => postFrame(port, answerFrame(values, failed), []));
     expectOwn(frame.values[0] as Buffer, 'result');
     expectOwn(decodeThrow(frame.failed![0].thrown!) as Buffer, 'thrown');
     expectOwn((decodeThrow(frame.failed![1].thrown!) as { body: Buffer[] }).body[0], 'field');
@@ -73,7 +73,7 @@ describe('S38 a Buffer that is posted arrives as one, with its own bytes', () =>
     expectOwn(decodeThrow(boot.thrown) as Buffer, 'thrown');
     const workerData = { salt: Buffer.from('salt') };
     const copy = structuredClone(
-      bootToPost({ asyncTasks: 'await', preload: [], workerData: encodeErrors([workerData]) }),
+      initToPost({ asyncTasks: 'await', preload: [], workerData: encodeErrors([workerData]) }),
     );
     expectOwn((received(copy).workerData.values[0] as typeof workerData).salt, 'salt');
   });
@@ -91,7 +91,7 @@ describe('S38 a Buffer that is posted arrives as one, with its own bytes', () =>
       { id: 2, status: 'fulfilled', value: Buffer.from('value') } as const,
       { id: 3, status: 'rejected', thrown: encodeThrow(Buffer.from('thrown')) } as const,
     ];
-    const frame = { arrived: 0, unreadable: undefined, items };
+    const frame = { received: 0, unreadable: undefined, items };
     const { items: arrived } = posted<{ items: any[] }>((port) => postItems(port, frame));
     expectOwn(arrived[0].args[0].bytes, 'args');
     expectOwn(arrived[1].value, 'value');
@@ -104,7 +104,7 @@ describe('S39 a frame without Buffers', () => {
     const polluted = { value: [new Uint8Array(2)], configurable: true };
     for (const key of ['buffers', 'args', 'values', 'thrown'])
       Object.defineProperty(Object.prototype, key, polluted);
-    let frame: AnswerFrame;
+    let frame: ResultFrame;
     try {
       frame = posted((port) => postFrame(port, answerFrame([1, { deep: [2] }]), []));
     } finally {
@@ -118,7 +118,7 @@ describe('S39 a frame without Buffers', () => {
 
 describe('T3 what is listed to be moved', () => {
   const postResult = (value: unknown, transfer: readonly object[]): unknown =>
-    posted<AnswerFrame>((port) => postFrame(port, answerFrame([value]), transfer)).values[0];
+    posted<ResultFrame>((port) => postFrame(port, answerFrame([value]), transfer)).values[0];
 
   test('is moved, also when it is listed as the Buffer that it is the memory of', () => {
     for (const list of [(bytes: Buffer) => bytes.buffer, (bytes: Buffer) => bytes]) {

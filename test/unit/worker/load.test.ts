@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 // Built, and so loaded by Node itself: how Node imports modules, and fails to, is what is tested.
-import { ImportReentryError, TaskReferenceError } from '../../../dist/ground/errors.js';
+import { ImportReentryError, TaskReferenceError } from '../../../dist/core/errors.js';
 import { defineTasks } from '../../../dist/task/define.js';
 import type { AnyFunction } from '../../../dist/task/reference.js';
 import { resolveTask } from '../../../dist/task/resolve.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { NotCloneableError } from '../../../src/ground/errors.ts';
+import { NotCloneableError } from '../../../src/core/errors.ts';
 import { decodeThrow } from '../../../src/wire/error-codec.ts';
-import type { AnswerFrame, WorkerFrame } from '../../../src/wire/frame.ts';
-import { unpackTrees } from '../../../src/wire/trees.ts';
+import type { ResultFrame, WorkerFrame } from '../../../src/wire/frame.ts';
+import { unpackTrees } from '../../../src/wire/shape-encoding.ts';
 import { Outbox } from '../../../src/worker/outbox.ts';
 
 /** A way to the host that copies as a message port does. */
@@ -19,7 +19,7 @@ function setup() {
 /** What the frames answer: index by index a value, or what was thrown, or nothing. */
 function answers(posted: readonly WorkerFrame[]): unknown[][] {
   return posted
-    .filter((frame): frame is AnswerFrame => 'values' in frame)
+    .filter((frame): frame is ResultFrame => 'values' in frame)
     .flatMap(({ failed, first, ...packed }) =>
       unpackTrees(packed).map((value, offset) => {
         const failure = failed?.find((each) => each.offset === offset);
@@ -40,7 +40,7 @@ describe('an outbox', () => {
       get end(): never {
         if (left !== undefined) throw new Error('it is over');
         left = [];
-        outbox.flushLast();
+        outbox.flushOnExit();
         left = answers(posted);
         throw new Error('the worker has ended');
       },
@@ -57,7 +57,7 @@ describe('an outbox', () => {
     const { outbox, posted } = setup();
     outbox.add(1, undefined, 0.5);
     outbox.addFailure(new RangeError('no'), 0.25);
-    outbox.addNothing();
+    outbox.addSkipped();
     outbox.add('x', undefined, 0.25);
     expect([outbox.size, outbox.workMs]).toEqual([4, 1]);
     outbox.flush();
@@ -94,14 +94,14 @@ describe('an outbox', () => {
     const plain = { list: [1] };
     outbox.add('text', undefined, 0);
     outbox.add(null, undefined, 0);
-    expect(outbox.secure()).toBe(true);
+    expect(outbox.copyLastResult()).toBe(true);
     outbox.add(plain, undefined, 0);
-    expect(outbox.secure()).toBe(true);
+    expect(outbox.copyLastResult()).toBe(true);
     plain.list.push(2);
     outbox.add(new Map([[1, 2]]), undefined, 0);
-    expect(outbox.secure()).toBe(false);
+    expect(outbox.copyLastResult()).toBe(false);
     outbox.flush();
-    expect(outbox.secure()).toBe(true);
+    expect(outbox.copyLastResult()).toBe(true);
     expect(answers(posted).map(([, value]) => value)).toEqual([
       'text',
       null,
@@ -114,7 +114,7 @@ describe('an outbox', () => {
     const { outbox } = setup();
     const bytes = new Uint8Array(1);
     outbox.add({ bytes }, [bytes.buffer], 0);
-    expect(outbox.secure()).toBe(false);
+    expect(outbox.copyLastResult()).toBe(false);
   });
 
   test('fails alone, and says which part is to blame', () => {
@@ -123,7 +123,7 @@ describe('an outbox', () => {
     outbox.add({ retry: () => {} }, undefined, 1);
     outbox.addFailure(new Error('mine'), 1);
     outbox.add(Symbol('s'), undefined, 1);
-    outbox.addNothing();
+    outbox.addSkipped();
     outbox.add('last', undefined, 1);
     outbox.flush();
     expect(answers(posted)).toEqual([
@@ -197,7 +197,7 @@ describe('answers that the host could not read', () => {
     outbox.flush();
     posted.length = 0;
     outbox.resend(0);
-    expect(posted[0]).toEqual({ resendingTo: 4 });
+    expect(posted[0]).toEqual({ retransmitResultsTo: 4 });
     expect(sizes(posted.slice(1))).toEqual([1, 1, 1, 1]);
     expect(answers(posted)).toEqual([
       [0, 'a'],
@@ -216,7 +216,10 @@ describe('answers that the host could not read', () => {
     outbox.add('gathered', undefined, 0);
     posted.length = 0;
     outbox.resend(1);
-    expect(posted).toEqual([{ resendingTo: 2 }, expect.objectContaining({ first: 1, values: ['lost'] })]);
+    expect(posted).toEqual([
+      { retransmitResultsTo: 2 },
+      expect.objectContaining({ first: 1, values: ['lost'] }),
+    ]);
     outbox.flush();
     expect(answers(posted).at(-1)).toEqual([2, 'gathered']);
   });

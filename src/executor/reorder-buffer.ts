@@ -1,0 +1,33 @@
+import { Map } from '../core/globals.ts';
+import type { ResultFrame } from '../wire/frame.ts';
+
+/** Answers that came before those that stand before them, which could not be read: each waits for its turn. */
+export class ReorderBuffer {
+  readonly #frames = new Map<number, ResultFrame>();
+
+  add(frame: ResultFrame): void {
+    this.#frames.set(frame.first, frame);
+  }
+
+  /** Whether the call with this index is answered. */
+  has(index: number): boolean {
+    for (const { first, values } of this.#frames.values())
+      if (first <= index && index < first + values.length) return true;
+    return false;
+  }
+
+  /** Those that answer the call with this index and what follows it. */
+  take(index: number): ResultFrame | undefined {
+    if (this.#frames.size === 0) return undefined;
+    const frame = this.#frames.get(index);
+    this.#frames.delete(index);
+    return frame;
+  }
+
+  /** All that are left, in the order of their calls. */
+  drain(): ResultFrame[] {
+    const frames = [...this.#frames.values()].toSorted((a, b) => a.first - b.first);
+    this.#frames.clear();
+    return frames;
+  }
+}
