@@ -5,8 +5,8 @@ import { type DiagnosedItem, type ItemSettleMessage, itemSend, itemSettle, itemS
 const tracedItems = new WeakMap<Job, DiagnosedItem>();
 
 /**
- * Tells the item channels of the jobs of one grinder or lease. An item is followed from its submission to its end if
- * somebody listens to one of the channels when it is submitted, so that one that nobody follows costs one look.
+ * Publishes to the item channels what happens to the jobs of one grinder or lease. An item is traced from its submission
+ * to its end if a channel has subscribers when it is submitted; otherwise it costs one check of `hasSubscribers`.
  */
 export class ItemTracer implements JobListener {
   readonly #listener: JobListener;
@@ -18,7 +18,7 @@ export class ItemTracer implements JobListener {
     this.#grinder = grinder;
   }
 
-  /** Whether jobs are to be followed now: then this is their account. */
+  /** Whether a channel has subscribers now: jobs are then constructed with this as their listener. */
   get hasSubscribers(): boolean {
     return itemSubmit.hasSubscribers || itemSend.hasSubscribers || itemSettle.hasSubscribers;
   }

@@ -42,7 +42,7 @@ export class CallTerminator {
     if (call.timeoutSeconds !== undefined) this.#lookAt(call, now + call.timeoutSeconds * 1000);
   }
 
-  /** The call is with the worker no more. */
+  /** The call has left the worker. */
   forget(call: PooledCall): void {
     if (this.#watched.size === 0) return;
     this.#timers.clear(this.#watched.get(call));
@@ -72,7 +72,7 @@ export class CallTerminator {
   #awaitResult(call: PooledCall, reason: unknown): void {
     const giveUp = (): void => {
       const notBegun = this.#inFlight.takeBackLast(Infinity);
-      // A call that runs may be why: results wait for company while calls are short.
+      // The worker gathers results while calls are short, so a call that runs can delay this one: wait on.
       if (this.#inFlight.isRunning) this.#awaitResult(call, reason);
       else this.#terminate(call, reason);
       this.#worker.requeue(notBegun);

@@ -51,8 +51,15 @@ export interface LostCall {
 const indexMask = inFlightLimit - 1;
 
 /**
- * The calls that are with one worker. Indices count the calls since the worker began: those from {@link first} up to
- * {@link end} are not answered, in the order in which the worker makes them. A call that is taken back leaves a gap.
+ * The calls that are with one worker, by index. An index counts the calls since the worker began; the worker runs and
+ * answers them in that order. A call that is taken back leaves a gap: its index is answered with nothing.
+ *
+ *      first                  firstNotBegun           end
+ *        |  finished | begun     |  queued             |
+ *     ---+-----------+-----------+---------------------+---
+ *        answers are due         can be taken back     next to be sent
+ *
+ * Calls stand in a ring of 1,024 places (`index & indexMask`), as the progress words do.
  */
 export class InFlightCalls {
   readonly #progress: HostProgress;
@@ -62,7 +69,10 @@ export class InFlightCalls {
     undefined,
   );
   readonly #chunks: Chunk[] = [];
-  /** Calls that could not be taken back for whoever wanted them. Should the worker pass over one all the same, it is theirs. */
+  /**
+   * `takeBack()` failed for these calls, because the worker had reached them. Should the worker still skip one (it saw the
+   * mark), the call is settled as returned to the caller of `takeBack()` and not requeued.
+   */
   readonly #takeBackRequested = new Set<PooledCall>();
   #first = 0;
   #end = 0;
@@ -89,12 +99,12 @@ export class InFlightCalls {
     return this.#end;
   }
 
-  /** Nothing to answer. */
+  /** No call is left to answer. */
   get isEmpty(): boolean {
     return this.#first === this.#end;
   }
 
-  /** Calls the worker has begun or will. */
+  /** Calls that the worker has begun or will begin. */
   get unfinished(): number {
     return this.#unfinished;
   }
@@ -150,7 +160,7 @@ export class InFlightCalls {
     return index >= this.#first && index < this.#end ? this.#calls[index & indexMask] : undefined;
   }
 
-  /** Somebody wanted the call back that is answered next. */
+  /** The take-back of the call that is answered next was requested. */
   get isNextTakeBackRequested(): boolean {
     const next = this.#calls[this.#first & indexMask];
     return next !== undefined && this.#takeBackRequested.has(next);
@@ -246,12 +256,12 @@ export class InFlightCalls {
     return false;
   }
 
-  /** The call is settled otherwise; its answer will be a gap. */
+  /** The call is settled otherwise: the worker's answer to it is ignored. */
   remove(call: PooledCall): void {
     this.#vacate(call.location! & indexMask, call);
   }
 
-  /** The worker will not answer the calls from `index` on: as if they had not been sent. @returns them, chunk by chunk */
+  /** Rolls back the calls from `index` on, which the worker could not read and will not answer. @returns them, chunk by chunk */
   rollBack(index: number): RolledBackChunk[] {
     const chunks = this.#chunks.filter((chunk) => chunk.first >= index);
     this.#chunks.length -= chunks.length;
@@ -295,7 +305,7 @@ export class InFlightCalls {
     return calls.map((call, place) => ({ call, state: states[place] }));
   }
 
-  /** One that somebody wanted back, and that never began, is theirs after all. */
+  /** A call that was still queued when its worker died, and whose take-back was requested, counts as taken back. */
   #stateWhenLost(index: number, call: PooledCall): CallState {
     const state = this.#progress.stateOf(index);
     return state === 'queued' && call.hasMoved !== true && this.#takeBackRequested.has(call)
@@ -327,7 +337,7 @@ export class InFlightCalls {
   }
 }
 
-/** To whoever wanted it back: it has not begun. */
+/** Settles a call whose take-back succeeded late: the worker skipped it. */
 export function settleAsReturned(call: PooledCall): void {
   const reason = new TimeoutError('the job was taken back before it began', { phase: 'queue' });
   call.settle({ status: 'returned', reason });

@@ -1,7 +1,10 @@
 import { Map } from '../core/globals.ts';
 import type { ResultFrame } from '../wire/frame.ts';
 
-/** Answers that came before those that stand before them, which could not be read: each waits for its turn. */
+/**
+ * Reorder buffer, as in TCP: holds frames of results that arrived although those before them are still being sent again.
+ * Each is read once its turn comes.
+ */
 export class ReorderBuffer {
   readonly #frames = new Map<number, ResultFrame>();
 

@@ -22,11 +22,11 @@ import { Error } from '../core/globals.ts';
 export interface WorkerHandleEvents {
   /** The worker is ready for calls. */
   workerReady(handle: WorkerHandle): void;
-  /** A chunk has been answered: there is room for another. */
+  /** A chunk has been answered: the worker can take another. */
   workerAvailable(handle: WorkerHandle): void;
-  /** Calls of one task were made: what they cost. */
+  /** Calls of one task have run: what they cost. */
   callsMeasured(task: ResolvedTask, calls: number, workMs: number): void;
-  /** These calls were never begun. They are to go elsewhere. */
+  /** The worker never began these calls: the pool sends them elsewhere. */
   requeue(calls: readonly PooledCall[]): void;
   /** The worker has ended. `failure` is why, unless it was asked to end. */
   workerExited(handle: WorkerHandle, failure: unknown): void;
@@ -39,7 +39,7 @@ export interface WorkerHandleEvents {
 /** One worker: its life, and the messages to and from it. */
 export class WorkerHandle {
   readonly number: number;
-  /** Whether it has ever begun a call, or loaded a module for one. Then it can only have died of that, not of its start. */
+  /** The worker has begun a call, or loaded a module for one. From then on a death is a job's, and no failed start. */
   hasRunCall = false;
   readonly #events: WorkerHandleEvents;
   readonly #options: ExecutorCreateOptions;
@@ -56,7 +56,7 @@ export class WorkerHandle {
   #endReason: Error | undefined;
   /** Its end is blamed on a call that it had not begun. */
   hadFatalCall = false;
-  /** A getter in an argument may run while it is copied, and submit in turn: not to this worker then. */
+  /** True inside `postMessage()`. Getters of arguments run there and may submit: the handle reports no capacity until it returns. */
   #isPosting = false;
   readonly #results: ResultChannel;
   readonly #transport: TransportTime;
@@ -140,7 +140,7 @@ export class WorkerHandle {
   }
 
   /**
-   * Sends a chunk; there must be room for it.
+   * Sends a chunk; the worker must have capacity for it.
    * @param callMs what each of its calls is taken to cost; `Infinity` when that is not known
    * @returns the calls that cannot be sent, with the reason; nothing of them has moved
    */
@@ -192,7 +192,7 @@ export class WorkerHandle {
 
   #endWith(call: PooledCall, reason: unknown): void {
     this.hasRunCall = true;
-    // A result that waits for an earlier one settles its call once the worker is gone.
+    // The result has arrived and waits for an earlier one: it settles the call once the worker is gone.
     if (this.#results.hasResultOf(call)) return this.kill();
     this.#inFlight.remove(call);
     this.kill();
@@ -316,7 +316,8 @@ export class WorkerHandle {
     if (isDown) return;
     // It ended by itself: perhaps because of what it was sent last.
     const suspects = isUp && !this.#loads.isLoading ? this.#inFlight.nextIfNoneBegan() : [];
-    this.#life.exits(); // Whoever hears of a call that is settled below may send another one at once: not to this worker.
+    // Before calls are settled: their callbacks may submit at once, and must not pick this dead worker.
+    this.#life.exits();
     if (isLeftBehind) {
       this.#life.hasEnded();
       return this.#events.leftBehindEnded(this);

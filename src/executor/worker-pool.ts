@@ -283,7 +283,7 @@ export class WorkerPool implements Executor, PoolLoad, WorkerHandleEvents {
     return call.location === undefined ? undefined : this.#handles[InFlightCalls.workerOf(call.location)];
   }
 
-  /** Gives every worker what it has room for, the emptiest first; those that have nothing then, of what others have. */
+  /** Fills the workers, the least loaded first; then idle workers steal from busy ones. */
   #dispatch(): void {
     if (this.#isDispatching) return; // What came in meanwhile is seen below.
     this.#isDispatching = true;

@@ -18,7 +18,7 @@ export interface BatchEvents {
   batchEnded(batch: Batch): void;
 }
 
-/** So many leases in a row may expire while all they cover is still on its way. */
+/** Leases in a row that may expire without progress, all their items still in transit, before the guard in `leaseExpired()` acts. */
 const maxLeasesWithoutProgress = 2;
 
 /** What one lease covers. Open until its lease softly expires or is lost, or nothing is left to do. */
@@ -75,7 +75,7 @@ export class Batch implements LeaseEvents {
     this.#endWhenEmpty();
   }
 
-  /** Gives back up to `count` items that no worker has begun, the last ones first. */
+  /** Takes back up to `count` items that no worker has begun, the last ones first. */
   takeBack(count: number): void {
     const jobs = this.lease.takeBack(count);
     if (jobs.length > 0) this.#events.requeue(jobs);
@@ -111,7 +111,8 @@ export class Batch implements LeaseEvents {
     if (!this.#isAccepting) return;
     const { lease } = this;
     const owner = this.#events;
-    // A message that takes longer than a lease would be taken back and sent again for ever: its first item stays then.
+    // Guard against livelock: a message that takes longer than a lease would be taken back and sent again for ever. After
+    // two such leases in a row its first item stays with the worker.
     const staying = owner.leasesWithoutProgress < maxLeasesWithoutProgress ? 0 : 1;
     owner.requeue(lease.takeBack(lease.inFlight - staying));
     owner.leasesWithoutProgress =

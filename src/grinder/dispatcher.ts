@@ -50,13 +50,13 @@ export class Dispatcher implements BatchEvents, LeaseRequest {
   #numbered = 0;
   #draining = false;
   #isScheduled = false;
-  /** When this turn began, as far as it mattered: reading the clock takes as long as a tenth of a job. */
+  /** The clock as the first submission of this turn read it, shared by all of the turn: a reading costs a tenth of a job. */
   #turnMs: number | undefined;
   #nextDispatch: Deadline | undefined;
   readonly #onIdlePool = (): void => this.schedule();
-  /** Leaves the line for a lease. */
+  /** Cancels the request for a lease, while one waits. */
   #cancelRequest: (() => void) | undefined;
-  /** Items whose last pool broke under them. */
+  /** Items that have lost a pool once: a second broken pool fails them. */
   readonly #lostPoolOnce = new WeakSet<Job>();
 
   constructor(
@@ -83,7 +83,7 @@ export class Dispatcher implements BatchEvents, LeaseRequest {
     return `${this.#settings.ownerPrefix}-batch-${this.#numbered + 1}`;
   }
 
-  /** Pools it has a use for beside those it has. */
+  /** How many pools it could use beside those it has. */
   get wants(): number {
     const most = this.#settings.maxConcurrentBatches - this.#openCount;
     return batchesWorth(this.#pending.size, most, this.#settings);
@@ -99,7 +99,7 @@ export class Dispatcher implements BatchEvents, LeaseRequest {
   get turnMs(): number {
     if (this.#turnMs === undefined) {
       this.#turnMs = this.#clock.now();
-      this.schedule(); // Whatever becomes of the item, the next turn has a time of its own.
+      this.schedule(); // `#dispatch()` clears the time for the next turn, also when this submission is refused.
     }
     return this.#turnMs;
   }

@@ -38,7 +38,7 @@ const keepResolve = (resolve: Resolve): void => {
   lastResolve = resolve;
 };
 
-/** The promise of the job constructed last. To be asked for at once: jobs do not keep their promises. */
+/** The promise of the last `new Job()`. Must be called before another job is constructed: a job has no reference to its promise. */
 export function promiseOfLastJob(): Promise<unknown> {
   const promise = lastPromise!;
   lastPromise = undefined; // Nothing of a job is kept once it has settled.
@@ -62,7 +62,7 @@ const ignore: Resolve = () => {};
  */
 export class Job implements Listed<Job, JobContainer> {
   readonly task: ResolvedTask;
-  /** Let go when the job has settled and no executor has it: one that can not give it back may still make the call. */
+  /** Released once the job has settled and no executor holds it: an executor without `takeBack()` may still read it. */
   args: readonly unknown[];
   readonly submission: SubmitSettings;
   /** Place in the order of acceptance. */
@@ -77,7 +77,10 @@ export class Job implements Listed<Job, JobContainer> {
   declare hasMoved?: boolean;
   /** Set by an executor that ends it: how long it ran. */
   declare ranMs?: number;
-  /** Its promise, when nobody need hear of its failure. Marked as handled only when it fails: that takes memory. */
+  /**
+   * The promise of a future, whose rejection must not raise `unhandledRejection`. The handler is attached when the job fails,
+   * to save memory for each job.
+   */
   declare future?: Promise<unknown>;
   list: LinkedList<Job, JobContainer> | undefined = undefined;
   previous: Job | undefined = undefined;

@@ -25,7 +25,7 @@ export class QueueTimeouts {
     );
   }
 
-  /** An executor that would not let the job go has given it back, never begun: it may have waited too long meanwhile. */
+  /** The timeout fired while an executor held the job and could not remove it. Now that the job is back, it is checked again. */
   requeued(job: Job): void {
     const { queueTimeoutMs } = job.submission;
     if (queueTimeoutMs !== undefined && !this.#pending.has(job)) this.#due(job, queueTimeoutMs);

@@ -126,7 +126,7 @@ export class Lease implements JobContainer {
     if (submitted >= jobs.length) return;
     const isBroken = isBrokenExecutor(error);
     if (isBroken) {
-      // Elsewhere is another pool, although this one might be free again.
+      // The pool retires, so that "run elsewhere" cannot mean this one again.
       this.#retire = true;
       this.invalidate(error as Error);
     }
@@ -136,8 +136,8 @@ export class Lease implements JobContainer {
 
   /**
    * Takes back up to `count` jobs that no worker has begun, the last ones first. Jobs whose memory has moved already
-   * stay: they cannot be sent again. Should nothing be left, the lease goes on until it is released, or told by
-   * {@link endWhenDrained}: whoever gets the pool next must find these jobs in their place.
+   * stay: they cannot be sent again. Should nothing be left, the lease does not end before it is released or told by
+   * {@link endWhenDrained}: the caller requeues the jobs first, so that the next lease of this pool sees the right order.
    * @returns them, in order
    */
   takeBack(count: number): Job[] {

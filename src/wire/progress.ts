@@ -30,7 +30,7 @@ export interface WorkerProgress {
    * @returns `false` when the call was taken back: it must not run
    */
   begin(index: number, sharedNowMs: number | undefined): boolean;
-  /** @param next whether another call begins right after it, which says as much */
+  /** @param next whether `begin(next)` follows at once, which implies that this call has finished: then the write can be left out */
   finish(index: number, next: boolean): void;
 }
 

@@ -56,8 +56,9 @@ export class Outbox {
   }
 
   /**
-   * An object is copied when it leaves. Another job might change it before that.
-   * @returns whether another job may run now; otherwise what is here has to leave first
+   * Results are copied when they are sent, not when they are added. This takes a copy of the last one now, because the next
+   * job could change an object that a job has returned.
+   * @returns whether the next job may run; `false` when a copy is not cheap, so that the results have to be sent first
    */
   copyLastResult(): boolean {
     if (!this.#holdsObject) return true;
