@@ -1,7 +1,7 @@
 import type { Logger } from '../index.ts';
 
 /**
- * What is wrong with a connection, told once as a warning: a problem comes again every few seconds while it lasts, and
+ * Tells once, as a warning, what is wrong with a connection: a problem comes again every few seconds while it lasts, and
  * from several sides, and is logged for whoever debugs then.
  */
 export class Problems {

@@ -21,7 +21,7 @@ export interface HostStopOptions {
 /** After its pools broke, a host takes no chunk for so long: otherwise it would take, and give back, everybody's. */
 const breakMs = 5_000;
 
-/** How long a manager that was there is taken to be: whoever answers it learns better. */
+/** How long a manager that was there is taken to be there still. Writing an answer to it shows when it is gone. */
 const believedMs = 1_000;
 
 /** A member of a fleet: takes chunks of jobs from a queue and runs them on its own manager. */

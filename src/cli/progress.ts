@@ -71,7 +71,7 @@ export async function showProgress(
     gracefulExit: false,
     etaBuffer: 1000,
   });
-  // Whoever ends the process at once leaves a terminal that others can use.
+  // A process that ends at once must leave a terminal that others can use.
   const restore = (): void => void stream.write(`\n${asBefore}`);
   const resized = (): void => void stream.write(clearBelow);
   process.on('exit', restore);

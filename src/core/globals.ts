@@ -2,7 +2,7 @@
  * The globals that this package uses, as they are when it is loaded. A program's tests put fakes in their place, a
  * job may put in what it likes, and neither changes what runs here: no other file reads these names later.
  *
- * What is looked up in them later (`Promise.all`, `process.on`) and the methods of prototypes are as they are at that
+ * Their own properties (`Promise.all`, `process.on`) and the methods of prototypes are looked up later, as they are at that
  * moment.
  */
 

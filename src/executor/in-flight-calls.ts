@@ -35,7 +35,7 @@ interface Chunk {
 
 /** A chunk the worker could not read, or did not look at because it came behind one. */
 export interface RolledBackChunk {
-  /** Those of its calls that were not taken back. */
+  /** The calls of the chunk that were not taken back. */
   readonly calls: readonly PooledCall[];
   /** It was one call. */
   readonly wasAlone: boolean;
@@ -87,8 +87,8 @@ export class InFlightCalls {
   }
 
   /** The worker whose call this would be. */
-  static workerOf(seat: number): number {
-    return Math.floor(seat / inFlightLimit);
+  static workerOf(location: number): number {
+    return Math.floor(location / inFlightLimit);
   }
 
   get first(): number {
@@ -227,7 +227,7 @@ export class InFlightCalls {
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
       let index = middle;
-      // One that was taken back says nothing of how far the worker has come.
+      // A call that was taken back says nothing of how far the worker has come.
       while (index >= low && this.#progress.stateOf(index) === 'taken back') index--;
       if (index >= low && this.#progress.stateOf(index) === 'queued') high = index;
       else low = middle + 1;
@@ -265,11 +265,11 @@ export class InFlightCalls {
   rollBack(index: number): RolledBackChunk[] {
     const chunks = this.#chunks.filter((chunk) => chunk.first >= index);
     this.#chunks.length -= chunks.length;
-    const unsent = chunks.map(({ first, end, newTasks }) => {
+    const rolledBack = chunks.map(({ first, end, newTasks }) => {
       return { calls: this.#removeRange(first, end), wasAlone: end - first === 1, newTasks };
     });
     this.#end = index;
-    return unsent;
+    return rolledBack;
   }
 
   /**

@@ -30,7 +30,7 @@ const ofThreads = namesLike(
   String.raw`experimental-(?:addon-modules|import-text|sqlite|websocket|eventsource|webstorage|global-navigator)`,
 );
 
-/** What is given for workers. */
+/** The settings that a program gives for its workers. */
 type Given = Pick<WorkerSettings, 'execArgv' | 'env'> | undefined;
 
 /** What a child process is started with: what is given, as far as it can be used, or what it inherits. */

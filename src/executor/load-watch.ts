@@ -61,7 +61,7 @@ export class LoadWatch {
     const call = this.#call;
     this.ends();
     const isHere = call !== undefined && this.#inFlight.stateOf(call) === 'queued';
-    if (this.#inFlight.isRunning || (isHere && !this.#inFlight.takeBack(call))) return; // It is loaded, just now.
+    if (this.#inFlight.isRunning || (isHere && !this.#inFlight.takeBack(call))) return; // The module has been loaded just now.
     const notBegun = this.#inFlight.takeBackLast(Infinity);
     this.#worker.kill();
     if (isHere) this.#worker.reject(call, notLoaded(call, this.#limitSeconds));

@@ -19,7 +19,7 @@ export class ReorderBuffer {
     return false;
   }
 
-  /** Those that answer the call with this index and what follows it. */
+  /** Takes out the frame whose first result is that of the call with this index. */
   take(index: number): ResultFrame | undefined {
     if (this.#frames.size === 0) return undefined;
     const frame = this.#frames.get(index);

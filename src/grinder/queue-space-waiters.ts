@@ -16,7 +16,7 @@ class QueueSpaceWaiter implements Listed<QueueSpaceWaiter, undefined> {
 
 /**
  * Those who wait for a place in the queue, first come, first served. Being woken is no claim on the place: when a turn ends
- * and there is room, whoever was woken has left it to the next, who is woken then.
+ * with a free place, the caller that was woken has not taken it, and the next one is woken.
  */
 export class QueueSpaceWaiters {
   readonly #clock: Clock;

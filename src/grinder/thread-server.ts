@@ -57,16 +57,16 @@ export class ThreadServer {
   }
 
   #closeSessions(): void {
-    for (const visitor of this.#sessions) visitor.close();
+    for (const session of this.#sessions) session.close();
   }
 
   /** A thread that has the handle may post anything: what is no greeting is ignored. */
   #accept(hello: unknown): void {
     if (!isHandshake(hello)) return;
-    const visitor = new ClientSession(hello, this.#grinder, this.#clock, () =>
-      this.#sessions.delete(visitor),
+    const session = new ClientSession(hello, this.#grinder, this.#clock, () =>
+      this.#sessions.delete(session),
     );
-    this.#sessions.add(visitor);
+    this.#sessions.add(session);
   }
 }
 

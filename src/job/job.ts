@@ -57,7 +57,7 @@ const nothing: readonly unknown[] = [];
 const ignore: Resolve = () => {};
 
 /**
- * One submitted job. It settles once, whoever comes first: a worker's answer, a cancel, a timer, a stop. Executors
+ * One submitted job. The first of a worker's answer, a cancel, a timer and a stop settles it, once. Executors
  * get the job itself as their call, so there is nothing to allocate and nothing to look up on the way.
  */
 export class Job implements Listed<Job, JobContainer> {

@@ -9,7 +9,7 @@ import type { Lease } from './lease.ts';
 import type { LeaseOption } from './lease-terms.ts';
 
 export interface AcquisitionTools extends LeaseTools {
-  readonly lender: LeaseSource;
+  readonly broker: LeaseSource;
 }
 
 /** One `acquire()`: a request for a lease whose wait can be bounded and cancelled. */
@@ -48,15 +48,15 @@ export class Acquisition implements LeaseRequest {
 
   begin(): void {
     const { signal, wait, timeoutMs } = this.#settings;
-    const { lender, timers, clock } = this.#tools;
+    const { broker, timers, clock } = this.#tools;
     if (signal?.aborted === true) return this.cancel(reasonOf(signal));
     if (signal !== undefined) watch(signal, this); // Before it stands in line: the signal may throw.
-    if (!lender.canLend && lender.refusal === undefined) {
+    if (!broker.canLend && broker.refusal === undefined) {
       if (!wait)
         return this.refused(new LeaseUnavailableError('every pool is leased', { owner: this.owner }));
       if (timeoutMs === 0) return this.#onTimeout();
     }
-    const leave = lender.acquire(this);
+    const leave = broker.acquire(this);
     if (this.#isOver) return;
     this.#cancelRequest = leave;
     if (timeoutMs !== undefined)

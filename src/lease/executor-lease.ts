@@ -54,8 +54,8 @@ export class ExecutorLease implements AsyncDisposable {
   #jobs = 0;
 
   /** @internal */
-  private constructor(loan: Lease, tools: LeaseTools, acquiredAt: AcquiredAt | undefined) {
-    const { id, owner, leaseMs, graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs } = loan.terms;
+  private constructor(lease: Lease, tools: LeaseTools, acquiredAt: AcquiredAt | undefined) {
+    const { id, owner, leaseMs, graceMs, leasedAtMs, softExpiresAtMs, hardExpiresAtMs } = lease.terms;
     this.leaseId = id;
     this.owner = owner;
     this.leaseSeconds = leaseMs / 1000;
@@ -63,16 +63,16 @@ export class ExecutorLease implements AsyncDisposable {
     this.leasedAt = leasedAtMs / 1000;
     this.softExpiresAt = softExpiresAtMs / 1000;
     this.hardExpiresAt = hardExpiresAtMs / 1000;
-    this.#lease = loan;
+    this.#lease = lease;
     this.#tools = tools;
-    this.#holder = new LeaseHolder(loan, this, tools, acquiredAt);
-    loan.holder = this.#holder;
+    this.#holder = new LeaseHolder(lease, this, tools, acquiredAt);
+    lease.holder = this.#holder;
     refuseCloning(this);
   }
 
   /** @internal @param acquiredAt where, if that may have to be told */
-  static over(loan: Lease, tools: LeaseTools, acquiredAt?: AcquiredAt): ExecutorLease {
-    return new ExecutorLease(loan, tools, acquiredAt);
+  static over(lease: Lease, tools: LeaseTools, acquiredAt?: AcquiredAt): ExecutorLease {
+    return new ExecutorLease(lease, tools, acquiredAt);
   }
 
   /** Neither released nor revoked. */

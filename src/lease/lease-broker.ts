@@ -141,7 +141,7 @@ export class LeaseBroker implements LeaseSource, LeaseHost {
     return () => this.#leave(line, waiter);
   }
 
-  /** A pool may be had: whoever waits longest gets it. */
+  /** A pool may be free: the request that has waited longest gets it. */
   serveWaiters(): void {
     if (this.waiting === 0 && this.#watchers.size === 0) return;
     for (let line = this.#next(); line !== undefined; line = this.#next()) {

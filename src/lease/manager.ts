@@ -68,7 +68,7 @@ export class LeasedExecutorManager implements AsyncDisposable {
       logger: this.#settings.logger,
       clock,
       timers: this.#timers,
-      lender: this.#broker,
+      broker: this.#broker,
       queueTimeouts: new QueueTimeouts(clock, this.#timers),
     };
     refuseCloning(this);

@@ -113,7 +113,7 @@ export function decodeThrow({ value, errors }: EncodedThrow): unknown {
 
 /**
  * Values as they are; a copy when there are errors in them, or getters, which might give one. Where a getter throws
- * they are left as they are: whoever copies them for the way tells which part it was.
+ * they are left as they are: the code that copies them into the message tells which part it was.
  */
 export function encodeErrors(values: readonly unknown[]): EncodedValues {
   const isPlain = arePlain(values);

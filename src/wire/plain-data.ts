@@ -3,7 +3,7 @@ import { Array, ArrayBuffer, Object, structuredClone } from '../core/globals.ts'
 
 /**
  * Tells objects that are data and nothing else from those that only look like it. A getter runs once for each copy, so
- * whoever wants to know what an object holds must not call it; and an object with internals (a map, an error) can have
+ * code that looks at what an object holds must not call it; and an object with internals (a map, an error) can have
  * the prototype of a plain one. Nobody else's code runs while an object is looked at.
  */
 

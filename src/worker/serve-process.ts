@@ -52,6 +52,6 @@ export async function serveProcess(bytes: Uint8Array): Promise<void> {
   addPermanentListener('uncaughtExceptionMonitor', reportFatal);
   const server = await startWorkerLoop(hostPort, boot, new WorkerProgressFile(progressFd));
   if (server === undefined) return;
-  process.channel!.ref(); // Whoever listens to it.
+  process.channel!.ref(); // A job may listen to the channel.
   addPermanentListener('message', (next: Uint8Array) => receive(server, next));
 }

@@ -35,7 +35,7 @@ class FakeLender implements LeaseSource {
 
   wantsMore(): void {}
 
-  /** Serves who waits, as a lender does: out of the line first. */
+  /** Serves who waits, as a broker does: out of the line first. */
   serve(): void {
     const [request] = this.waiting;
     this.waiting.delete(request);
@@ -59,9 +59,9 @@ class FakeLender implements LeaseSource {
 function setup() {
   const clock = new FakeClock();
   const timers = new TimerQueue(clock);
-  const lender = new FakeLender();
+  const broker = new FakeLender();
   const queueTimeouts = new QueueTimeouts(clock, timers);
-  const tools = { clock, timers, lender, logger: silentLogger, queueTimeouts };
+  const tools = { clock, timers, broker, logger: silentLogger, queueTimeouts };
   const acquire = (options: AcquireOptions = {}) => {
     const watch = { lease: undefined as ExecutorLease | undefined, error: undefined as any, answers: 0 };
     new Acquisition(
@@ -78,7 +78,7 @@ function setup() {
     ).begin();
     return watch;
   };
-  return { clock, timers, lender, acquire };
+  return { clock, timers, broker, acquire };
 }
 
 /** An acquisition that waits, with a signal. */
@@ -96,8 +96,8 @@ function waiting(options: AcquireOptions = {}) {
 
 describe('M2 acquire()', () => {
   test('gives a lease at once while a pool may be had', () => {
-    const { lender, acquire, timers } = setup();
-    lender.canLend = true;
+    const { broker, acquire, timers } = setup();
+    broker.canLend = true;
     const { lease, answers } = acquire({ owner: 'me', leaseSeconds: 7, wait: false, timeoutSeconds: 0 });
     expect(lease).toBeInstanceOf(ExecutorLease);
     expect([lease?.owner, lease?.leaseSeconds, lease?.active, answers]).toEqual(['me', 7, true, 1]);
@@ -106,25 +106,25 @@ describe('M2 acquire()', () => {
   });
 
   test('takes the length of the lease from the manager when it names none', () => {
-    const { lender, acquire } = setup();
-    lender.canLend = true;
+    const { broker, acquire } = setup();
+    broker.canLend = true;
     expect(acquire().lease?.leaseSeconds).toBe(300);
   });
 
   test('waits until it is served, and leaves nothing behind then', async () => {
-    const { clock, timers, lender, watch, listeners, controller } = waiting();
-    expect([watch.answers, lender.waiting.size, listeners(), timers.size]).toEqual([0, 1, 1, 1]);
-    lender.serve();
+    const { clock, timers, broker, watch, listeners, controller } = waiting();
+    expect([watch.answers, broker.waiting.size, listeners(), timers.size]).toEqual([0, 1, 1, 1]);
+    broker.serve();
     expect(watch.lease?.active).toBe(true);
     expect(listeners()).toBe(0);
     controller.abort();
     await clock.advance(60_000);
     expect(timers.size).toBe(0);
-    expect([watch.answers, watch.lease?.active, lender.ended]).toEqual([1, true, 0]);
+    expect([watch.answers, watch.lease?.active, broker.ended]).toEqual([1, true, 0]);
   });
 
   test('fails after timeoutSeconds, and has left the line', async () => {
-    const { clock, lender, watch, listeners } = waiting();
+    const { clock, broker, watch, listeners } = waiting();
     await clock.advance(9_999);
     expect(watch.answers).toBe(0);
     await clock.advance(1);
@@ -133,32 +133,32 @@ describe('M2 acquire()', () => {
       phase: 'acquire',
       message: 'no pool was free within 10 s',
     });
-    expect([lender.waiting.size, listeners(), watch.answers]).toEqual([0, 0, 1]);
+    expect([broker.waiting.size, listeners(), watch.answers]).toEqual([0, 0, 1]);
   });
 
   test('with timeoutSeconds 0 tries once', () => {
-    const { lender, acquire, clock } = setup();
+    const { broker, acquire, clock } = setup();
     expect(acquire({ timeoutSeconds: 0 }).error).toMatchObject({ name: 'TimeoutError', phase: 'acquire' });
-    expect([lender.waiting.size, clock.timers]).toEqual([0, 0]);
+    expect([broker.waiting.size, clock.timers]).toEqual([0, 0]);
   });
 
   test('with wait: false fails when every pool is leased', () => {
-    const { lender, acquire } = setup();
+    const { broker, acquire } = setup();
     expect(acquire({ wait: false }).error).toMatchObject({ code: 'ERR_LEASEPOOL_LEASE_UNAVAILABLE' });
-    expect(lender.waiting.size).toBe(0);
+    expect(broker.waiting.size).toBe(0);
   });
 
   test('is cancelled by its signal, and has left the line', () => {
-    const { clock, lender, watch, controller, listeners } = waiting();
+    const { clock, broker, watch, controller, listeners } = waiting();
     const reason = new Error('enough');
     controller.abort(reason);
     expect(watch.error).toMatchObject({ name: 'AbortError', code: 'ABORT_ERR', cause: reason });
-    expect([lender.waiting.size, listeners(), clock.timers, watch.answers]).toEqual([0, 0, 0, 1]);
+    expect([broker.waiting.size, listeners(), clock.timers, watch.answers]).toEqual([0, 0, 0, 1]);
   });
 
   test('with a signal that has aborted asks for nothing', () => {
-    const { lender, acquire } = setup();
-    lender.canLend = true;
+    const { broker, acquire } = setup();
+    broker.canLend = true;
     const watch = acquire({ signal: AbortSignal.abort('before') });
     expect(watch.error).toMatchObject({ name: 'AbortError', cause: 'before' });
     expect([watch.lease, watch.answers]).toEqual([undefined, 1]);
@@ -172,25 +172,25 @@ describe('M2 acquire()', () => {
   });
 
   test('S28 with a signal that throws never stands in line', () => {
-    const { lender, acquire, timers } = setup();
+    const { broker, acquire, timers } = setup();
     const { signal } = new AbortController();
     signal.addEventListener = () => {
       throw new Error('no listeners here');
     };
     for (const canLend of [false, true]) {
-      lender.canLend = canLend;
+      broker.canLend = canLend;
       expect(() => acquire({ signal, timeoutSeconds: 10 })).toThrow('no listeners here');
-      expect([lender.waiting.size, timers.size]).toEqual([0, 0]);
+      expect([broker.waiting.size, timers.size]).toEqual([0, 0]);
     }
   });
 
-  test('M6 is refused with what the lender says, before or while it waits', () => {
-    const { lender, acquire, watch, listeners } = { ...waiting() };
-    const [request] = lender.waiting;
+  test('M6 is refused with what the broker says, before or while it waits', () => {
+    const { broker, acquire, watch, listeners } = { ...waiting() };
+    const [request] = broker.waiting;
     const error = new Error('no pool comes up');
     request.refused(error);
     expect([watch.error, listeners()]).toEqual([error, 0]);
-    lender.refusal = error;
+    broker.refusal = error;
     expect(acquire().error).toBe(error);
   });
 
